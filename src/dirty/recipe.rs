@@ -163,6 +163,11 @@ impl RecipeRequest {
         RecipeRequest { who: Principal::Another, nap: SleepLength::Short, twist: Anomaly::None, pause_ms: 0.0, page: 0 }
     }
 
+    /// An ordinary request for a page, by its index.
+    pub fn of_page(page: usize) -> RecipeRequest {
+        RecipeRequest { page, ..RecipeRequest::plain() }
+    }
+
     /// A request that leaves out what would say who asks.
     pub fn anonymous() -> RecipeRequest {
         RecipeRequest { who: Principal::Nobody, ..RecipeRequest::plain() }

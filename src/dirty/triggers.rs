@@ -166,7 +166,7 @@ impl Situation {
 
     /// A follower who says who asks, number `index`: for the scenario's page, or for one of the others, in turn.
     fn on_some_page(&self, index: usize) -> RecipeRequest {
-        RecipeRequest { page: index % (1 + self.also), ..RecipeRequest::plain() }
+        RecipeRequest::of_page(index % (1 + self.also))
     }
 
     /// A follower: who says nothing of itself where that is possible, else somebody else.

@@ -153,7 +153,7 @@ impl<'a> From<'a> {
             let shot = line
                 .and_then(|line| line.shots.get(seen.place.shot))
                 .copied()
-                .unwrap_or_else(|| RecipeRequest { page: seen.page, ..RecipeRequest::plain() });
+                .unwrap_or_else(|| RecipeRequest::of_page(seen.page));
             let persona = seen.persona.filter(|_| derived).map(Principal::Persona);
             RecipeRequest { who: persona.unwrap_or(shot.who), ..shot }
         };

@@ -8,8 +8,8 @@ use tracing::debug;
 use super::super::client::{Ask, CheckClient, Created, Wire};
 use super::super::identity::Identity;
 use super::super::observation::Observation;
-use super::super::recipe::{Anomaly, Recipe};
-use super::{Sweep, orders, principals};
+use super::super::recipe::{Anomaly, Recipe, RecipeRequest};
+use super::{Sweep, principals};
 use crate::scenario::{SweepOperation, SweepSpec};
 
 /// Things of one kind that are created at most.
@@ -100,7 +100,7 @@ async fn remove(client: &CheckClient, operations: &[SweepOperation], created: &m
                 session.set_captured(&one.capture, &one.value);
                 let own = Identity { session, ..asker };
                 let identity = client.on_behalf_of(&own, client.stranger(Anomaly::None));
-                let ask = Ask { shot: orders::ask(page), ..Ask::alone(&identity) };
+                let ask = Ask { shot: RecipeRequest::of_page(page), ..Ask::alone(&identity) };
                 client.send(&mut Wire::default(), &ask).await;
                 Some(identity.number)
             }

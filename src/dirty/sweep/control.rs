@@ -1,9 +1,9 @@
 //! Would a leak be seen? Two responses are exchanged when they have come, and judged as all others are.
 
 use super::super::perform::Round;
-use super::super::recipe::{Line, Recipe, Start};
+use super::super::recipe::{Line, Recipe, RecipeRequest, Start};
 use super::super::{PositiveControl, judge};
-use super::{Sweep, orders};
+use super::Sweep;
 
 /// How often, until it is seen: one of two responses may be a refusal.
 const PLANTINGS: usize = 3;
@@ -18,8 +18,8 @@ impl Sweep<'_> {
         let Some(page) = able.into_iter().find(reflects) else { return };
         for _ in 0..PLANTINGS {
             let Some(client) = &self.client else { return };
-            let second = Line::of(vec![orders::ask(page)]).starting(Start::After(0));
-            let recipe = Recipe::of(vec![Line::of(vec![orders::ask(page)]), second]);
+            let second = Line::of(vec![RecipeRequest::of_page(page)]).starting(Start::After(0));
+            let recipe = Recipe::of(vec![Line::of(vec![RecipeRequest::of_page(page)]), second]);
             Round { client, recipe: &recipe, personas: &[], number: self.rounds, role: None }.perform().await;
             client.exchange_replies();
             let observations = client.take_observations();

@@ -19,6 +19,7 @@ use crate::trigger::Trigger;
 
 /// Edges whose round is kept whole, for the report.
 const MOST_ROUNDS: usize = 120;
+
 /// A round to be judged.
 pub(super) struct LeakRound<'a> {
     pub found_by: FoundBy,
@@ -34,16 +35,8 @@ struct Found {
     key: EdgeKey,
     leak: Leak,
     may_be_stored: bool,
-    /// Of what all requests of a principal carry.
-    suspects: Option<Suspects>,
-}
-
-/// Whose it is what all requests of a principal carry, and from which operations it may have come.
-struct Suspects {
-    principal: u64,
-    /// The latest of each, with the owner of its own canary.
-    latest: Vec<(usize, u64)>,
-    asked: Vec<usize>,
+    /// Of what all requests of a principal carry, if it helps to tell where it comes from.
+    of_principal: Option<PrincipalSighting>,
 }
 
 /// Places of operations' responses of which it is not known how values of others got there, with the edges that end there.
@@ -110,22 +103,12 @@ impl Leaks {
                 // A principal that has only signed up.
                 None => spec.signup.is_some() && sighting.owner.is_some(),
             };
-            let suspects = match (carrier, sighting.owner) {
-                (CarrierKind::Principal, Some(owner)) if self.wants_sightings(victim.page, &sighting.key) => {
-                    let asked = match self.wants_all_of(owner, victim.page, &sighting.key) {
-                        true => ledger.asked_before(owner, victim),
-                        false => Vec::new(),
-                    };
-                    Some(Suspects { principal: owner, latest: ledger.suspects(owner, victim, several), asked })
-                }
-                _ => None,
-            };
             let key = EdgeKey {
                 // Of a principal it is found out later, from all sightings.
                 source: source.filter(|(_, of_principal)| !of_principal).map(|(seen, _)| seen.page),
                 victim: victim.page,
                 carrier,
-                place: sighting.key.clone(),
+                place: sighting.key,
             };
             let source = source.map(|(seen, _)| seen.clone());
             let together = source.as_ref().is_some_and(|source| source.coincided_with(victim));
@@ -139,19 +122,24 @@ impl Leaks {
                 own_present: victim.own,
                 verbatim: true,
             };
-            found.push(Found { key, leak, may_be_stored, suspects });
+            let of_principal = match (carrier, sighting.owner) {
+                (CarrierKind::Principal, Some(principal)) => {
+                    let known = self.sightings_at(victim.page, &key.place);
+                    known.is_none_or(PrincipalSightings::want_more).then(|| PrincipalSighting {
+                        suspects: ledger.suspects(principal, victim, several),
+                        asked: match known.is_none_or(|known| known.want_all_of(principal)) {
+                            true => ledger.asked_before(principal, victim),
+                            false => Vec::new(),
+                        },
+                        principal,
+                        leak: leak.clone(),
+                    })
+                }
+                _ => None,
+            };
+            found.push(Found { key, leak, may_be_stored, of_principal });
         }
         self.add(round, found);
-    }
-
-    /// Whether further sightings of principals there would tell where they come from.
-    fn wants_sightings(&self, victim: usize, place: &str) -> bool {
-        self.sightings_at(victim, place).is_none_or(PrincipalSightings::want_more)
-    }
-
-    /// Whether it tells more from where what is kept for a time comes, if this one is known to be kept there.
-    fn wants_all_of(&self, owner: u64, victim: usize, place: &str) -> bool {
-        self.sightings_at(victim, place).is_none_or(|sightings| sightings.want_all_of(owner))
     }
 
     fn sightings_at(&self, victim: usize, place: &str) -> Option<&PrincipalSightings> {
@@ -165,19 +153,15 @@ impl Leaks {
         }
         let mut kept: Option<Arc<KeptRound>> = None;
         let mut responses: BTreeSet<u64> = BTreeSet::new();
-        for Found { key, leak, may_be_stored, suspects } in found {
+        for Found { key, leak, may_be_stored, of_principal } in found {
             if !may_be_stored {
                 responses.insert(leak.victim.request);
             }
-            let sighting = suspects.map(|Suspects { principal, latest, asked }| {
-                let leak = leak.clone();
-                PrincipalSighting { suspects: latest, asked, principal, leak }
-            });
             let (overlapped, state) = (u64::from(leak.overlapped), state(may_be_stored));
             if let Some(edge) = self.edges.get_mut(&key) {
                 edge.count += 1;
                 edge.overlapped += overlapped;
-                edge.sightings.extend(sighting);
+                edge.sightings.extend(of_principal);
                 if state == EdgeState::Leaked && edge.state != EdgeState::Stored {
                     edge.state = state;
                 }
@@ -194,7 +178,7 @@ impl Leaks {
                 })
             });
             let mut sightings = PrincipalSightings::default();
-            sightings.extend(sighting);
+            sightings.extend(of_principal);
             let guess = classify(shown_by(round.found_by, &leak), &leak, std::slice::from_ref(&leak), false);
             let edge = Edge {
                 state,

@@ -50,14 +50,9 @@ impl Halves {
 /// The least time over which the requests of a storm are spread, and the most, in milliseconds.
 const SPREAD_MS: (f64, f64) = (10.0, 150.0);
 
-/// A request for an operation.
-pub(super) fn ask(page: usize) -> RecipeRequest {
-    RecipeRequest { page, ..RecipeRequest::plain() }
-}
-
 /// One after the other, over one connection or each over its own.
 pub(super) fn sequence(pages: &[usize], reuse: bool) -> Recipe {
-    Recipe::of(vec![Line { reuse, ..Line::of(pages.iter().map(|page| ask(*page)).collect()) }])
+    Recipe::of(vec![Line { reuse, ..Line::of(pages.iter().map(|page| RecipeRequest::of_page(*page)).collect()) }])
 }
 
 /// All at once, each over a connection of its own. `took` says how long each takes alone.
@@ -87,7 +82,12 @@ pub(super) fn storm(
     });
     let mut lines: Vec<(f64, usize)> = starts.collect();
     lines.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    Recipe::of(lines.into_iter().map(|(start, page)| Line::of(vec![ask(page)]).starting(Start::At(start))).collect())
+    Recipe::of(
+        lines
+            .into_iter()
+            .map(|(start, page)| Line::of(vec![RecipeRequest::of_page(page)]).starting(Start::At(start)))
+            .collect(),
+    )
 }
 
 /// The pages, drawn anew, in parts of at most `size`.

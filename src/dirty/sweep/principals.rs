@@ -9,10 +9,10 @@ use super::super::client::{Ask, CheckClient, Wire};
 use super::super::evidence::FoundBy;
 use super::super::identity::Identity;
 use super::super::observation::{Observation, Role};
-use super::super::recipe::{Anomaly, Recipe};
+use super::super::recipe::{Anomaly, Recipe, RecipeRequest};
 use super::super::sweep_order::SweepOrder;
+use super::Sweep;
 use super::ledger::Ledger;
-use super::{Sweep, orders};
 use crate::net::target::Target;
 use crate::scenario::{DirtySpec, SweepOperation};
 use crate::session;
@@ -101,7 +101,7 @@ pub(super) async fn fill(client: &CheckClient, operations: &[SweepOperation], or
             continue;
         }
         let identity = client.on_behalf_of(&asker, client.stranger(Anomaly::None));
-        let ask = Ask { shot: orders::ask(*page), role: Role::Probe, ..Ask::alone(&identity) };
+        let ask = Ask { shot: RecipeRequest::of_page(*page), role: Role::Probe, ..Ask::alone(&identity) };
         client.send(&mut Wire::default(), &ask).await;
         // What was captured is noted by whoever takes the observations; the next request needs it now.
         client.with_last_observation(&mut |observation| {

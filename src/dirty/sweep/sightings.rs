@@ -27,6 +27,11 @@ impl ValueSighting {
     }
 }
 
+/// Whether a value may stand in the response to whoever asked: it is theirs, or of somebody with whom they share.
+fn is_own(seen: &Seen, owner: u64, client: &CheckClient) -> bool {
+    seen.brought(owner) || seen.identity.is_some_and(|own| client.may_share(own, owner))
+}
+
 /// All that a response holds of others, once for each owner and place.
 pub(super) fn in_response(observation: &Observation, client: &CheckClient) -> Vec<ValueSighting> {
     let seen = &observation.seen;
@@ -42,8 +47,7 @@ pub(super) fn in_response(observation: &Observation, client: &CheckClient) -> Ve
             [(false, &reply.body, &canaries.body), (true, &reply.head, &canaries.head)];
         for (in_head, text, all) in parts {
             for one in all {
-                let own = seen.brought(one.owner) || seen.identity.is_some_and(|own| client.may_share(own, one.owner));
-                if own || client.is_public(text, &one.range) {
+                if is_own(seen, one.owner, client) || client.is_public(text, &one.range) {
                     continue;
                 }
                 let key = place::of(in_head, text, one.range.start);
@@ -78,10 +82,7 @@ pub(super) fn owners_at(observation: &Observation, place: &str, client: &CheckCl
     let of = |reply: &BufferedResponse, in_head: bool, all: &[crate::canary::Found]| {
         let text = if in_head { &reply.head } else { &reply.body };
         let here = all.iter().filter(|one| place::of(in_head, text, one.range.start) == place);
-        let own = |owner: u64| {
-            observation.seen.brought(owner) || observation.seen.identity.is_some_and(|own| client.may_share(own, owner))
-        };
-        here.map(|one| one.owner).filter(|owner| !own(*owner)).collect::<Vec<_>>()
+        here.map(|one| one.owner).filter(|owner| !is_own(&observation.seen, *owner, client)).collect::<Vec<_>>()
     };
     let (reply, canaries) = (&observation.reply, &observation.canaries);
     of(reply, false, &canaries.body).into_iter().chain(of(reply, true, &canaries.head)).collect()

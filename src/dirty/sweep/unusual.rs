@@ -9,7 +9,7 @@ use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 
 use super::super::evidence::FoundBy;
-use super::super::recipe::{Anomaly, Line, Recipe, Start};
+use super::super::recipe::{Anomaly, Line, Recipe, RecipeRequest, Start};
 use super::super::triggers::Situation;
 use super::super::triggers::in_sweep::{InSweep, SweepPart};
 use super::{Sweep, orders};
@@ -82,7 +82,7 @@ impl Sweep<'_> {
             let start = lines.len().checked_sub(1).map_or(Start::default(), Start::After);
             let allowed = trigger.filter(|trigger| self.plan.triggers.contains(trigger));
             let odd = allowed.and_then(|trigger| Some((trigger, trigger.strategy().in_sweep()?)));
-            let pair = [orders::ask(*page), orders::ask(follower)];
+            let pair = [RecipeRequest::of_page(*page), RecipeRequest::of_page(follower)];
             let is_plain = |line: &&mut Line| line.reuse && line.shots.iter().all(|shot| shot.twist == Anomaly::None);
             match odd.filter(|(trigger, strategy)| self.suits(*trigger, *strategy, turn as u64, *page)) {
                 Some((_, strategy)) => {

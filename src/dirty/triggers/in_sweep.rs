@@ -55,7 +55,7 @@ pub(in crate::dirty) struct SweepPart<'a> {
 impl SweepPart<'_> {
     /// A request for the operation.
     pub fn own(&self) -> RecipeRequest {
-        RecipeRequest { page: self.page, ..RecipeRequest::plain() }
+        RecipeRequest::of_page(self.page)
     }
 
     /// One that is sent in an unusual way.
@@ -70,7 +70,7 @@ impl SweepPart<'_> {
 
     /// A follower.
     pub fn next(&mut self) -> RecipeRequest {
-        RecipeRequest { page: self.next_page(), ..RecipeRequest::plain() }
+        RecipeRequest::of_page(self.next_page())
     }
 
     /// A follower that does not say who asks, where that is possible.
@@ -90,6 +90,6 @@ impl SweepPart<'_> {
 
     fn nobody_at(&self, page: usize) -> RecipeRequest {
         let who = if (self.has_anonymous)(page) { Principal::Nobody } else { Principal::Another };
-        RecipeRequest { who, page, ..RecipeRequest::plain() }
+        RecipeRequest { who, ..RecipeRequest::of_page(page) }
     }
 }
