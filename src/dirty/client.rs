@@ -34,7 +34,7 @@ mod wire;
 mod writing;
 
 use hops::Trace;
-pub(super) use principals::Created;
+pub(super) use principals::{AskOrder, Created};
 use principals::{Creations, Principals};
 pub(super) use streams::{Streams, Watched};
 pub(super) use wire::Received;
@@ -207,7 +207,12 @@ impl CheckClient {
 
     /// Somebody who has not asked yet; in a sweep, on behalf of the principal whose turn it is.
     pub fn somebody(&self, twist: Anomaly) -> Identity {
-        self.for_a_principal(self.stranger(twist))
+        self.somebody_for(0, twist)
+    }
+
+    /// Somebody who has not asked yet, for this page.
+    pub fn somebody_for(&self, page: usize, twist: Anomaly) -> Identity {
+        self.for_a_principal(self.stranger(twist), page)
     }
 
     /// Somebody who has not asked yet.

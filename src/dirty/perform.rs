@@ -146,7 +146,9 @@ impl Round<'_> {
             Principal::Persona(index) => {
                 return self.personas.iter().find(|known| known.persona == Some(index)).cloned();
             }
-            Principal::Another if self.personas.is_empty() => return Some(self.client.somebody(shot.twist)),
+            Principal::Another if self.personas.is_empty() => {
+                return Some(self.client.somebody_for(shot.page, shot.twist));
+            }
             Principal::Another => {}
         }
         let next = shared.next_persona.get();

@@ -24,6 +24,7 @@ use crate::net::target::Target;
 use crate::scenario::{self, SweepSpec};
 
 mod asking;
+mod assignment;
 mod cleanup;
 mod control;
 mod document;
@@ -46,10 +47,11 @@ mod unusual;
 pub(super) use cleanup::remove_created;
 pub use document::{DocumentError, DocumentFetcher, FetchedDocument};
 pub use edge::CarrierKind;
-pub use findings::{Finding, OperationResult, OrderCounts, StoredPlace, SweepFindings, UnsettledPlace};
+pub use findings::{Finding, LeakingPair, OperationResult, OrderCounts, StoredPlace, SweepFindings, UnsettledPlace};
 pub(super) use principals::equip;
 
 use super::client::Created;
+use assignment::Assignment;
 use leaks::Leaks;
 use ledger::Ledger;
 
@@ -90,6 +92,8 @@ pub struct Sweep<'a> {
     always_seen: BTreeMap<(usize, String), bool>,
     /// By place, how often it was asked from where the values there come.
     traced: BTreeMap<(usize, String), usize>,
+    /// Under way while it is found out which operations bring what principals are known by.
+    assignment: Option<Assignment>,
     /// Tries until now: tells one from the next.
     tries: u64,
     random: StdRng,
@@ -133,6 +137,7 @@ impl<'a> Sweep<'a> {
             allowed_from: Duration::ZERO,
             always_seen: BTreeMap::new(),
             traced: BTreeMap::new(),
+            assignment: None,
             tries: 0,
             random: StdRng::seed_from_u64(seed),
             began: Instant::now(),

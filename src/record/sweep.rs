@@ -107,6 +107,9 @@ pub struct FindingRecord {
     /// The pair that was narrowed down: names of operations. The source is null where it is not known.
     pub source: Option<String>,
     pub victim: String,
+    /// The source is the likeliest of those that come into question, and not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source_likely: bool,
     /// All operations that brought what was shown, and all that showed it.
     pub sources: Vec<String>,
     pub victims: Vec<String>,
@@ -128,6 +131,9 @@ pub struct SweptPair {
     pub source: Option<usize>,
     pub victim: usize,
     pub responses: u64,
+    /// The source is the likeliest of those that come into question, and not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub likely: bool,
 }
 
 /// A place in which an operation shows values of others.

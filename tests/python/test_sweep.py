@@ -85,31 +85,32 @@ def judged(findings, leaks):
 
 class Judging(unittest.TestCase):
     def test_a_finding_with_both_ends_is_found_and_right(self):
-        run = judged([sweep.Finding("shared_slot", ["GET /a"], ["GET /b"])], [leak(["GET /a"], ["GET /b"])])
+        run = judged([sweep.Finding("shared_slot", [("GET /a", "GET /b")])], [leak(["GET /a"], ["GET /b"])])
         self.assertEqual((len(run.found), run.right_source, run.right_class, run.alarms), (1, 1, 1, []))
 
     def test_a_wrong_source_is_found_and_counted(self):
-        run = judged([sweep.Finding("cache", ["GET /c"], ["GET /b"])], [leak(["GET /a"], ["GET /b"])])
+        run = judged([sweep.Finding("cache", [("GET /c", "GET /b")])], [leak(["GET /a"], ["GET /b"])])
         self.assertEqual((len(run.found), run.right_source, run.right_class, len(run.wrong)), (1, 0, 0, 1))
 
     def test_what_no_leak_explains_is_a_false_alarm(self):
-        run = judged([sweep.Finding("cache", ["GET /a"], ["GET /a"])], [leak(["GET /a"], ["GET /b"])])
+        run = judged([sweep.Finding("cache", [("GET /a", "GET /a")])], [leak(["GET /a"], ["GET /b"])])
         self.assertEqual((run.found, run.alarms), ([], [("cache", "GET /a", "GET /a")]))
 
     def test_one_cause_with_many_victims_is_one_leak(self):
         planted = [leak(["GET /a"], ["GET /a", "GET /b"])]
-        run = judged([sweep.Finding("shared_slot", ["GET /a"], ["GET /a", "GET /b"])], planted)
+        run = judged([sweep.Finding("shared_slot", [("GET /a", "GET /a"), ("GET /a", "GET /b")])], planted)
         self.assertEqual((len(run.found), run.right_source), (1, 1))
 
     def test_a_record_is_read(self):
         found = {
-            "class": "cache", "source": "GET /a", "victim": "GET /b",
-            "sources": ["GET /a"], "victims": ["GET /b", "GET /c"], "after_requests": 7,
+            "class": "cache", "source": "GET /a", "victim": "GET /b", "after_requests": 7,
+            "pairs": [{"source": 0, "victim": 1}, {"source": None, "victim": 2}],
         }  # fmt: skip
-        swept = {"findings": [found], "unsettled": [{"operation": "GET /d"}], "exercised": 0.9}
+        operations = [{"name": "GET /a"}, {"name": "GET /b"}, {"name": "GET /c"}]
+        swept = {"operations": operations, "findings": [found], "unsettled": [{"operation": "GET /d"}], "exercised": 0.9}
         dirty = {"sweep": swept, "duration_s": 2}
         reading = sweep.Reading.of({"status": "failed", "variants": [{"trials": [{"dirty": dirty}]}]})
-        self.assertEqual(reading.findings, [sweep.Finding("cache", ["GET /a"], ["GET /b", "GET /c"], 7)])
+        self.assertEqual(reading.findings, [sweep.Finding("cache", [("GET /a", "GET /b"), (None, "GET /c")], 7)])
         self.assertEqual((reading.status, reading.exercised, reading.unsettled), ("failed", 0.9, 1))
 
     def test_a_record_without_a_check_tells_why(self):

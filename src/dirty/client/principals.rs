@@ -3,6 +3,8 @@
 //! Each request has a canary of its own, so that a response names the very request whose data it holds. Where a server must
 //! know who asks, as with what somebody has created, all requests of a principal carry the canary of that.
 
+use std::collections::BTreeMap;
+
 use super::CheckClient;
 use crate::canary::{CanaryShape, Length};
 use crate::dirty::identity::Identity;
@@ -16,8 +18,17 @@ use crate::session::Session;
 pub(super) struct Principals {
     all: Vec<Identity>,
     next: usize,
-    /// Only this one, if any.
-    only: Option<usize>,
+    order: AskOrder,
+}
+
+/// Which principal a request is sent for; by their indices.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::dirty) enum AskOrder {
+    #[default]
+    InTurn,
+    Only(usize),
+    /// By operation; in turn for what is not named.
+    ByPage(BTreeMap<usize, usize>),
 }
 
 /// Something that a request has created.
@@ -124,7 +135,12 @@ impl CheckClient {
 
     /// Only this one asks, until `None` is given.
     pub fn only_principal(&self, index: Option<usize>) {
-        self.principals.borrow_mut().only = index;
+        self.let_ask(index.map_or(AskOrder::InTurn, AskOrder::Only));
+    }
+
+    /// Those who ask from now on.
+    pub fn let_ask(&self, order: AskOrder) {
+        self.principals.borrow_mut().order = order;
     }
 
     /// Nobody asks for anybody any more from this one on.
@@ -137,14 +153,19 @@ impl CheckClient {
         self.forms.is_sweep
     }
 
-    /// A request's identity, for the principal whose turn it is, if there are any.
-    pub(super) fn for_a_principal(&self, identity: Identity) -> Identity {
+    /// The identity of a request for a page, for the principal whose turn it is, if there are any.
+    pub(super) fn for_a_principal(&self, identity: Identity, page: usize) -> Identity {
         let asker = {
             let mut principals = self.principals.borrow_mut();
             if principals.all.is_empty() {
                 return identity;
             }
-            let index = principals.only.unwrap_or(principals.next % principals.all.len());
+            let named = match &principals.order {
+                AskOrder::InTurn => None,
+                AskOrder::Only(index) => Some(*index),
+                AskOrder::ByPage(by_page) => by_page.get(&page).copied(),
+            };
+            let index = named.unwrap_or(principals.next % principals.all.len());
             principals.next += 1;
             principals.all.get(index).cloned()
         };

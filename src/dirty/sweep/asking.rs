@@ -260,6 +260,9 @@ impl Sweep<'_> {
         };
         if let Some(client) = &self.client {
             self.leaks.take(&round, &self.ledger, self.spec, client);
+            if let Some(assignment) = &mut self.assignment {
+                assignment.take(&observations, client);
+            }
         }
         self.tell_progress();
     }

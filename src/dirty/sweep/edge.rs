@@ -57,6 +57,8 @@ pub(super) struct Edge {
     pub kept: Arc<KeptRound>,
     /// Of what all requests of a principal carry.
     pub sightings: PrincipalSightings,
+    /// Its source is the likeliest one, and not known.
+    pub is_likely: bool,
 }
 
 /// What is kept of a round.
@@ -72,9 +74,9 @@ impl Edge {
     /// are none, each sighting's own likeliest. Empty if nothing is known of it.
     pub fn traced(&self, victim: usize, ledger: &Ledger) -> BTreeMap<usize, Edge> {
         let sources = self.sightings.sources(victim, ledger);
+        let is_likely = !self.sightings.tell_source(victim, ledger);
         let (mut traced, mut total) = (BTreeMap::<usize, Edge>::new(), 0_u64);
         for one in self.sightings.iter() {
-            total += 1;
             let suspect = one.suspects.iter().find(|(page, _)| sources.contains(page));
             let suspect = suspect.and_then(|(page, owner)| Some((*page, ledger.request(*owner)?.clone())));
             // Asked too long ago to be among the suspects.
@@ -82,12 +84,13 @@ impl Edge {
                 || sources.iter().find_map(|page| Some((*page, ledger.latest(*page, one.principal)?.clone())));
             let likeliest = || one.leak.source.clone().filter(|_| sources.is_empty()).map(|seen| (seen.page, seen));
             let Some((page, source)) = suspect.or_else(earlier).or_else(likeliest) else { continue };
+            total += 1;
             let entry = traced.entry(page).or_insert_with(|| {
                 let source = Some(source);
                 let together = source.as_ref().is_some_and(|source| source.coincided_with(&one.leak.victim));
                 let first = Leak { source, overlapped: together && self.overlapped > 0, ..one.leak.clone() };
                 let (kept, sightings) = (Arc::clone(&self.kept), PrincipalSightings::default());
-                Edge { count: 0, overlapped: 0, first, kept, sightings, ..*self }
+                Edge { count: 0, overlapped: 0, first, kept, sightings, is_likely, ..*self }
             });
             entry.count += 1;
             entry.overlapped += u64::from(one.leak.overlapped);

@@ -76,15 +76,26 @@ pub struct OrderCounts {
 /// One cause of leaks.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// From which operation to which values got, by their indices, and how often; the most frequent first. The source is `None`
-    /// where it is not known.
-    pub pairs: Vec<(Option<usize>, usize, u64)>,
+    /// The most frequent first.
+    pub pairs: Vec<LeakingPair>,
     /// What all requests of a principal carry got about, not what one request brought.
     pub of_principals: bool,
     /// How many requests had been sent when it was first seen.
     pub after_requests: u64,
     /// The pair that was narrowed down, or that showed most often.
     pub evidence: Option<Evidence>,
+}
+
+/// Values that got from one operation to another; by their indices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeakingPair {
+    /// `None` where it is not known.
+    pub source: Option<usize>,
+    pub victim: usize,
+    /// Responses that showed them.
+    pub count: u64,
+    /// The source is the likeliest of those that come into question.
+    pub is_likely: bool,
 }
 
 /// What became of an operation.
@@ -130,14 +141,17 @@ pub struct UnsettledPlace {
 impl Finding {
     /// Of the edges that have one cause.
     pub(super) fn of(group: &[EdgeKey], leaks: &Leaks, evidence: Option<Evidence>) -> Finding {
-        let mut counts: BTreeMap<(Option<usize>, usize), u64> = BTreeMap::new();
+        let mut counts: BTreeMap<(Option<usize>, usize), (u64, bool)> = BTreeMap::new();
         for key in group {
-            let count = leaks.edges.get(key).map_or(0, |edge| edge.count);
-            *counts.entry((key.source, key.victim)).or_default() += count;
+            let Some(edge) = leaks.edges.get(key) else { continue };
+            let (count, is_likely) = counts.entry((key.source, key.victim)).or_insert((0, true));
+            *count += edge.count;
+            // Known in one place of the response is known.
+            *is_likely &= edge.is_likely;
         }
-        let mut pairs: Vec<(Option<usize>, usize, u64)> =
-            counts.into_iter().map(|((source, victim), count)| (source, victim, count)).collect();
-        pairs.sort_by_key(|(source, victim, count)| (std::cmp::Reverse(*count), *source, *victim));
+        let pair = |((source, victim), (count, is_likely))| LeakingPair { source, victim, count, is_likely };
+        let mut pairs: Vec<LeakingPair> = counts.into_iter().map(pair).collect();
+        pairs.sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.source, pair.victim));
         let first = group.iter().filter_map(|key| leaks.edges.get(key)).map(|edge| edge.first.victim.request).min();
         Finding {
             pairs,
@@ -149,12 +163,12 @@ impl Finding {
 
     /// The operations that brought what was shown.
     pub fn sources(&self) -> BTreeSet<usize> {
-        self.pairs.iter().filter_map(|(source, ..)| *source).collect()
+        self.pairs.iter().filter_map(|pair| pair.source).collect()
     }
 
     /// The operations that showed it.
     pub fn victims(&self) -> BTreeSet<usize> {
-        self.pairs.iter().map(|(_, victim, _)| *victim).collect()
+        self.pairs.iter().map(|pair| pair.victim).collect()
     }
 }
 

@@ -190,6 +190,7 @@ impl Leaks {
                 round: round.number,
                 kept: Arc::clone(kept),
                 sightings,
+                is_likely: false,
             };
             self.edges.insert(key, edge);
         }
@@ -202,6 +203,11 @@ impl Leaks {
         let unknown = |key: &EdgeKey| key.carrier == CarrierKind::Principal && key.source.is_none();
         let keys: Vec<EdgeKey> = self.edges.keys().filter(|key| unknown(key)).cloned().collect();
         for key in keys {
+            // What requests have brought there says from where it comes.
+            let known: BTreeSet<usize> = self.leaked_at(key.victim, &key.place).filter_map(|key| key.source).collect();
+            if let Some(edge) = self.edges.get_mut(&key).filter(|_| !known.is_empty()) {
+                edge.sightings.note_sources(&known.into_iter().collect::<Vec<_>>());
+            }
             let traced = self.edges.get(&key).map(|edge| edge.traced(key.victim, ledger)).unwrap_or_default();
             if traced.is_empty() {
                 continue;
@@ -239,24 +245,51 @@ impl Leaks {
 
     /// What principals are known by that has got to places of which nobody knows from where.
     pub fn untraced(&self, ledger: &Ledger) -> Vec<Untraced> {
-        let open = self.edges.iter().filter(|(key, edge)| {
-            let is_open = edge.state == EdgeState::Leaked || edge.state == EdgeState::Open;
-            is_open && key.carrier == CarrierKind::Principal && !self.has_leaked_at(key.victim, &key.place)
+        let is_open = |edge: &Edge| edge.state == EdgeState::Leaked || edge.state == EdgeState::Open;
+        let mut untraced = self.of_principals(ledger, |_, edge| is_open(edge));
+        untraced.retain(|one| one.candidates.len() > 1);
+        untraced
+    }
+
+    /// What principals are known by that has leaked to places, where the time of their requests does not tell from where.
+    pub fn unsure(&self, ledger: &Ledger) -> Vec<Untraced> {
+        let is_unsure = |key: &EdgeKey, edge: &Edge| {
+            edge.state == EdgeState::Leaked && !edge.sightings.tell_source(key.victim, ledger)
+        };
+        self.of_principals(ledger, is_unsure)
+    }
+
+    /// What principals are known by, where nothing that a known request brought has leaked.
+    fn of_principals(&self, ledger: &Ledger, is_wanted: impl Fn(&EdgeKey, &Edge) -> bool) -> Vec<Untraced> {
+        let wanted = self.edges.iter().filter(|(key, edge)| {
+            key.carrier == CarrierKind::Principal && is_wanted(key, edge) && !self.has_leaked_at(key.victim, &key.place)
         });
         let untraced = |(key, edge): (&EdgeKey, &Edge)| {
             let (place, candidates) = (key.place.clone(), edge.sightings.candidates(ledger));
             Untraced { victim: key.victim, place, candidates }
         };
-        open.map(untraced).filter(|one| one.candidates.len() > 1).collect()
+        wanted.map(untraced).collect()
+    }
+
+    /// It was found out from which operations comes what principals are known by at that place.
+    pub fn note_sources(&mut self, victim: usize, place: &str, sources: &[usize]) {
+        let key = EdgeKey { source: None, victim, carrier: CarrierKind::Principal, place: place.to_owned() };
+        if let Some(edge) = self.edges.get_mut(&key) {
+            edge.sightings.note_sources(sources);
+        }
     }
 
     /// Whether what a known request brought has leaked to that place of an operation's responses.
     pub fn has_leaked_at(&self, victim: usize, place: &str) -> bool {
-        let leaked = |(key, edge): (&EdgeKey, &Edge)| {
+        self.leaked_at(victim, place).next().is_some()
+    }
+
+    fn leaked_at<'a>(&'a self, victim: usize, place: &'a str) -> impl Iterator<Item = &'a EdgeKey> {
+        let leaked = move |(key, edge): &(&EdgeKey, &Edge)| {
             let here = key.victim == victim && key.place == place;
             here && edge.state == EdgeState::Leaked && key.carrier == CarrierKind::Request
         };
-        self.edges.iter().any(leaked)
+        self.edges.iter().filter(leaked).map(|(key, _)| key)
     }
 
     /// The places that are open, each with all edges that end there.

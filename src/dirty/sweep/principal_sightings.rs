@@ -12,6 +12,10 @@ const ENOUGH_EXPLAINED: f64 = 0.9;
 const LEAST_EXPLAINED: f64 = 0.3;
 /// Sightings by which a source is found, at most.
 const MOST_SIGHTINGS: usize = 60;
+/// So few are explained by some operation of many by chance: of those that come into question, one has about a third.
+const TELLING_SIGHTINGS: usize = 12;
+/// Further ones, where it was found out by other means.
+const MOST_EXAMPLES: usize = 20;
 /// More sources than so many explain anything.
 const FEW_SOURCES: usize = 2;
 /// What a cache keeps shows so often before it shows the next, on average.
@@ -33,25 +37,57 @@ pub(super) struct PrincipalSighting {
 
 /// Those at one place of an operation's responses: the first few, by which their source is found.
 #[derive(Debug, Default)]
-pub(super) struct PrincipalSightings(Vec<PrincipalSighting>);
+pub(super) struct PrincipalSightings {
+    seen: Vec<PrincipalSighting>,
+    /// The operations from which they have come, if that was found out by other means.
+    known: Vec<usize>,
+}
 
 impl PrincipalSightings {
     pub fn extend(&mut self, more: Option<PrincipalSighting>) {
-        self.0.extend(more);
+        self.seen.extend(more);
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, PrincipalSighting> {
-        self.0.iter()
+        self.seen.iter()
     }
 
-    /// Whether further ones would tell where they come from.
+    /// Whether further ones would tell where they come from; where that is known, they are its examples.
     pub fn want_more(&self) -> bool {
-        self.0.len() < MOST_SIGHTINGS
+        let most = if self.known.is_empty() { MOST_SIGHTINGS } else { MOST_SIGHTINGS + MOST_EXAMPLES };
+        self.seen.len() < most
+    }
+
+    /// It was found out by other means from which operations they come: earlier ones count no more.
+    pub fn note_sources(&mut self, sources: &[usize]) {
+        self.known = sources.to_vec();
+    }
+
+    /// Whether it is known from where they come: it was found out, or one operation explains nearly all of them, and there are
+    /// enough of them that this is no chance.
+    pub fn tell_source(&self, victim: usize, ledger: &Ledger) -> bool {
+        let is_telling = self.seen.len() >= TELLING_SIGHTINGS && self.candidates(ledger).len() == 1;
+        !self.known.is_empty() || is_telling && is_few(&self.latest_sources(victim, ledger))
+    }
+
+    /// The fewest operations that explain nearly all of them by when their principals have asked for these.
+    fn latest_sources(&self, victim: usize, ledger: &Ledger) -> Vec<usize> {
+        let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
+        let suspects: Vec<Vec<usize>> = self.seen.iter().map(pages).collect();
+        let suspects: Vec<&[usize]> = suspects.iter().map(Vec::as_slice).collect();
+        tracing_sources(&suspects, &|page| self.likelihood(page, victim, ledger))
+    }
+
+    /// Whether its requests were odd, and whether it is the victim.
+    fn likelihood(&self, page: usize, victim: usize, ledger: &Ledger) -> (bool, bool) {
+        let is_odd = |owner: u64| ledger.request(owner).is_some_and(|seen| seen.role.is_odd());
+        let odd = self.seen.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)));
+        (odd, page == victim)
     }
 
     /// Whether it tells more from where what is kept for a time comes, if all that this principal had asked for is known.
     pub fn want_all_of(&self, principal: u64) -> bool {
-        let known = self.0.iter().filter(|one| !one.asked.is_empty());
+        let known = self.seen.iter().filter(|one| !one.asked.is_empty());
         known.clone().count() < *KEPT_OF.end() && known.clone().all(|one| one.principal != principal)
     }
 
@@ -59,18 +95,15 @@ impl PrincipalSightings {
     /// explains most. Where several explain as much, it is the victim itself: a cache shows at the page what it has kept of that
     /// page. Empty if nothing is known of them.
     pub fn sources(&self, victim: usize, ledger: &Ledger) -> Vec<usize> {
-        let pages = |one: &PrincipalSighting| one.suspects.iter().map(|(page, _)| *page).collect::<Vec<_>>();
-        let suspects: Vec<Vec<usize>> = self.0.iter().map(pages).collect();
-        let is_odd = |owner: u64| ledger.request(owner).is_some_and(|seen| seen.role.is_odd());
-        let odd =
-            |page: usize| self.0.iter().any(|one| one.suspects.iter().any(|(at, owner)| *at == page && is_odd(*owner)));
-        let likelier = |page: usize| (odd(page), page == victim);
-        let latest = tracing_sources(&suspects.iter().map(Vec::as_slice).collect::<Vec<_>>(), &likelier);
-        let is_few = |sources: &[usize]| (1..=FEW_SOURCES).contains(&sources.len());
+        if !self.known.is_empty() {
+            return self.known.clone();
+        }
+        let likelier = |page: usize| self.likelihood(page, victim, ledger);
+        let latest = self.latest_sources(victim, ledger);
         if is_few(&latest) {
             return latest;
         }
-        let asked = self.0.iter().map(|one| one.asked.as_slice()).filter(|asked| !asked.is_empty());
+        let asked = self.seen.iter().map(|one| one.asked.as_slice()).filter(|asked| !asked.is_empty());
         let asked: Vec<&[usize]> = asked.collect();
         let in_all = asked
             .first()
@@ -82,8 +115,8 @@ impl PrincipalSightings {
             return kept;
         }
         // A cache shows few principals, each for a while.
-        let principals: BTreeSet<u64> = self.0.iter().map(|one| one.principal).collect();
-        let are_kept = principals.len() * SHOWN_FOR_A_WHILE <= self.0.len();
+        let principals: BTreeSet<u64> = self.seen.iter().map(|one| one.principal).collect();
+        let are_kept = principals.len() * SHOWN_FOR_A_WHILE <= self.seen.len();
         let likeliest = || self.candidates(ledger).into_iter().map(|(page, _)| page).max_by_key(|page| likelier(*page));
         let own = (are_kept && asked.iter().any(|pages| pages.contains(&victim))).then_some(victim);
         own.or_else(likeliest).into_iter().collect()
@@ -93,7 +126,7 @@ impl PrincipalSightings {
     /// trigger that makes a request as odd as the one that is suspected, if it was odd.
     pub fn candidates(&self, ledger: &Ledger) -> Vec<(usize, Option<Trigger>)> {
         let mut candidates: BTreeMap<usize, (usize, Option<Trigger>)> = BTreeMap::new();
-        for (page, owner) in self.0.iter().flat_map(|one| &one.suspects) {
+        for (page, owner) in self.seen.iter().flat_map(|one| &one.suspects) {
             let (count, trigger) = candidates.entry(*page).or_default();
             *count += 1;
             *trigger = trigger.or_else(|| ledger.request(*owner)?.role.trigger());
@@ -102,6 +135,10 @@ impl PrincipalSightings {
         let likely = candidates.into_iter().filter(|(_, (count, _))| *count == most);
         likely.map(|(page, (_, trigger))| (page, trigger)).collect()
     }
+}
+
+fn is_few(sources: &[usize]) -> bool {
+    (1..=FEW_SOURCES).contains(&sources.len())
 }
 
 /// The fewest operations that explain what was seen, the one that explains most first: each sighting names those from which it may

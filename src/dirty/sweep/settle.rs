@@ -113,7 +113,7 @@ impl Sweep<'_> {
             if turn < TRACES {
                 let trigger = candidates.iter().find_map(|(_, trigger)| *trigger);
                 let found_by = trigger.map_or(FoundBy::Sweep(SweepOrder::Sequence), FoundBy::Trigger);
-                self.round(found_by, self.one_by_one(&candidates, victim, turn)).await;
+                self.round(found_by, self.one_by_one(&candidates, Some(victim), turn)).await;
             }
         }
     }

@@ -36,6 +36,7 @@ impl Sweep<'_> {
         }
         self.fill_captures().await;
         self.close();
+        self.trace_by_assignment().await;
         self.leaks.trace_principals(&self.ledger);
         let groups = groups(
             self.leaks

@@ -73,15 +73,21 @@ impl Sweep<'_> {
         }
     }
 
-    /// One operation after the other, each as its trigger asks for it, and each followed by `follower`; on one connection as long
-    /// as nothing is odd.
-    pub(super) fn one_by_one(&self, pages: &[(usize, Option<Trigger>)], follower: usize, turn: usize) -> Recipe {
-        let mut followers = std::iter::repeat(follower);
+    /// One operation after the other, each as its trigger asks for it, and each followed by `follower`, or else by itself; on one
+    /// connection as long as nothing is odd.
+    pub(super) fn one_by_one(
+        &self,
+        pages: &[(usize, Option<Trigger>)],
+        follower: Option<usize>,
+        turn: usize,
+    ) -> Recipe {
         let mut lines: Vec<Line> = Vec::new();
         for (index, (page, trigger)) in pages.iter().enumerate() {
             let start = lines.len().checked_sub(1).map_or(Start::default(), Start::After);
             let allowed = trigger.filter(|trigger| self.plan.triggers.contains(trigger));
             let odd = allowed.and_then(|trigger| Some((trigger, trigger.strategy().in_sweep()?)));
+            let follower = follower.unwrap_or(*page);
+            let mut followers = std::iter::repeat(follower);
             let pair = [RecipeRequest::of_page(*page), RecipeRequest::of_page(follower)];
             let is_plain = |line: &&mut Line| line.reuse && line.shots.iter().all(|shot| shot.twist == Anomaly::None);
             match odd.filter(|(trigger, strategy)| self.suits(*trigger, *strategy, turn as u64, *page)) {

@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn each_pair_has_a_square_and_many_are_cut_off() {
         let operation = |index: usize| SweptOperation { name: format!("GET /{index}"), ..SweptOperation::default() };
-        let pair = |source, victim| SweptPair { source: Some(source), victim, responses: 3 };
+        let pair = |source, victim| SweptPair { source: Some(source), victim, responses: 3, likely: false };
         let sweep = |pairs: Vec<SweptPair>| SweepRecord {
             operations: (0..60).map(operation).collect(),
             findings: vec![FindingRecord { pairs, ..FindingRecord::default() }],

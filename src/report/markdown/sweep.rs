@@ -69,7 +69,9 @@ fn findings(dirty: &DirtyRecord, sweep: &SweepRecord) -> String {
         let again = leak.and_then(|leak| leak.shrunk.as_ref());
         table.row([
             (index + 1).to_string(),
-            finding.source.as_deref().map_or("not known".to_owned(), code_cell),
+            finding.source.as_deref().map_or("not known".to_owned(), |source| {
+                if finding.source_likely { format!("{} (likely)", code_cell(source)) } else { code_cell(source) }
+            }),
             code_cell(&finding.victim),
             finding.class.map(|class| cell(cause::of(class).heading)).unwrap_or_default(),
             format!("{} into {}", finding.sources.len(), finding.victims.len()),

@@ -55,6 +55,7 @@ pub(crate) fn unremovable(sweep: &SweepRecord, show: impl Fn(&str) -> String) ->
 /// From where to where values got: `POST /login -> GET /search`, and how many others.
 pub(crate) fn finding(finding: &FindingRecord) -> String {
     let source = finding.source.as_deref().unwrap_or("an unknown request");
+    let source = if finding.source_likely { format!("{source} (likely)") } else { source.to_owned() };
     let (sources, victims) = (finding.sources.len(), finding.victims.len());
     let more = match (sources, victims) {
         (0 | 1, 1) => String::new(),
@@ -65,7 +66,7 @@ pub(crate) fn finding(finding: &FindingRecord) -> String {
         ),
     };
     if finding.source.as_ref() == Some(&finding.victim) {
-        return format!("{source} shows the data of another {source}{more}");
+        return format!("{} shows the data of another {source}{more}", finding.victim);
     }
     format!("{} shows the data of {source}{more}", finding.victim)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::dirty::leak;
 use super::response_samples;
-use crate::dirty::sweep::{Finding, OperationResult, StoredPlace, SweepFindings};
+use crate::dirty::sweep::{Finding, LeakingPair, OperationResult, StoredPlace, SweepFindings};
 use crate::record;
 use crate::scenario::import::{Effect, LeftOut, LeftOutReason};
 use crate::scenario::{self, Expect, SweepOperation, SweepSource, SweepSpec};
@@ -258,22 +258,27 @@ fn finding_records(findings: &SweepFindings, name: &dyn Fn(usize) -> String) -> 
         let leak = shown.map(|one| &one.leak);
         let source = match leak {
             Some(leak) => leak.source.as_ref().map(|seen| seen.page),
-            None => first.and_then(|(source, ..)| source),
+            None => first.and_then(|pair| pair.source),
         };
-        let victim = leak.map(|leak| leak.victim.page).or(first.map(|(_, victim, _)| victim)).unwrap_or_default();
+        let victim = leak.map(|leak| leak.victim.page).or(first.map(|pair| pair.victim)).unwrap_or_default();
+        // What shows again with the requests that are left needs no other one.
+        let is_shown = shown.and_then(|one| one.shrunk.as_ref()).is_some_and(|shrunk| shrunk.shown > 0);
+        let is_likely = |pair: &LeakingPair| (pair.source, pair.victim) == (source, victim) && pair.is_likely;
         record::FindingRecord {
             class: shown.map(|one| one.class),
             source: source.map(name),
             victim: name(victim),
+            source_likely: !is_shown && finding.pairs.iter().any(is_likely),
             sources: finding.sources().into_iter().map(name).collect(),
             victims: finding.victims().into_iter().map(name).collect(),
             pairs: finding
                 .pairs
                 .iter()
-                .map(|(source, victim, responses)| record::SweptPair {
-                    source: *source,
-                    victim: *victim,
-                    responses: *responses,
+                .map(|pair| record::SweptPair {
+                    source: pair.source,
+                    victim: pair.victim,
+                    responses: pair.count,
+                    likely: pair.is_likely,
                 })
                 .collect(),
             of_identity: finding.of_principals,

@@ -22,6 +22,8 @@ struct Outcome {
     /// By leak: after how many requests its victim was first seen with its source.
     found: BTreeMap<usize, u64>,
     missed: Vec<String>,
+    /// Edges of a leak from operations that are not its sources.
+    wrong: usize,
     /// Victims and places that no leak explains.
     alarms: Vec<String>,
     requests: u64,
@@ -40,6 +42,11 @@ impl Outcome {
 
 /// Sweeps an application with so many requests, and not one more.
 fn sweep(application: &Application, most: u64, seed: u64) -> Outcome {
+    sweep_phases(application, most, seed, &[SweepPhase::Asking])
+}
+
+/// The same, in these parts.
+fn sweep_phases(application: &Application, most: u64, seed: u64, phases: &[SweepPhase]) -> Outcome {
     let scenario = loaded(&application.scenario());
     let plan = scenario.variants[0].dirty.as_ref().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -51,9 +58,11 @@ fn sweep(application: &Application, most: u64, seed: u64) -> Outcome {
         let mut sweep = Sweep::new(plan, premises, false, seed, Arc::default()).unwrap();
         let stop = CancellationToken::new();
         let server = Server::new(application, &socket, most, stop.clone());
-        tokio::select! {
-            () = server.serve() => {}
-            () = sweep.carry_out(SweepPhase::Asking, &target, &stop) => {}
+        for phase in phases {
+            tokio::select! {
+                () = server.serve() => {}
+                () = sweep.carry_out(*phase, &target, &stop) => {}
+            }
         }
         judge(application, sweep, server.requests())
     })
@@ -64,7 +73,7 @@ fn judge(application: &Application, mut sweep: Sweep<'_>, requests: u64) -> Outc
     sweep.close();
     sweep.leaks.trace_principals(&sweep.ledger);
     let mut found: BTreeMap<usize, u64> = BTreeMap::new();
-    let mut alarms = Vec::new();
+    let (mut alarms, mut wrong) = (Vec::new(), 0);
     for (key, edge) in sweep.leaks.edges.iter().filter(|(_, edge)| edge.state == EdgeState::Leaked) {
         let shown = |leak: &usize| key.place.split(' ').any(|word| word == application::field(*leak));
         let leak = (0..application.planted.len())
@@ -74,14 +83,16 @@ fn judge(application: &Application, mut sweep: Sweep<'_>, requests: u64) -> Outc
             alarms.push(format!("{} at {}", key.victim, key.place));
             continue;
         };
-        if key.source.is_some_and(|source| application.planted[leak].sources.contains(&source)) {
+        let is_source = |source: usize| application.planted[leak].sources.contains(&source);
+        wrong += usize::from(key.source.is_some_and(|source| !is_source(source)));
+        if key.source.is_some_and(is_source) {
             let after = found.entry(leak).or_insert(u64::MAX);
             *after = edge.first.victim.request.min(*after);
         }
     }
     let missed = application.planted.iter().enumerate().filter(|(leak, _)| !found.contains_key(leak));
     let missed = missed.map(|(leak, planted)| format!("{:?} ({})", planted.kind, states(leak, &sweep))).collect();
-    Outcome { found, missed, alarms, requests, orders: sweep.findings.orders }
+    Outcome { found, missed, wrong, alarms, requests, orders: sweep.findings.orders }
 }
 
 /// What is known of a leak whose source was not told: how often each state of it was seen, and from where.
@@ -134,9 +145,38 @@ fn a_clean_application_is_asked_in_every_order_and_accused_of_nothing() {
     }
 }
 
+/// Sweeps applications of eight threads; of all leaks, how many had their source told, and how many others were named.
+fn told_of_threads(endpoints: usize, seeds: std::ops::Range<u64>) -> (usize, usize) {
+    let (mut right, mut wrong) = (0, 0);
+    for seed in seeds {
+        let application = Application::of_threads(endpoints, seed);
+        let outcome = sweep_phases(&application, u64::MAX, seed, &[SweepPhase::Asking, SweepPhase::Shrinking]);
+        assert!(outcome.alarms.is_empty(), "{endpoints} operations, seed {seed}: {:#?}", outcome.alarms);
+        let Outcome { found, missed, wrong: others, requests, .. } = outcome;
+        println!(
+            "{endpoints} operations of threads, seed {seed}: {requests} requests, missed {missed:?}, {others} wrong"
+        );
+        right += found.len();
+        wrong += others;
+    }
+    (right, wrong)
+}
+
+#[test]
+fn which_operation_left_something_in_a_thread_is_told() {
+    assert_eq!(told_of_threads(50, 0..2), (6, 0));
+}
+
 #[test]
 #[ignore = "takes minutes: `make nightly.simulated`"]
 fn leaks_of_simulated_applications_are_found_within_their_budgets() {
     let within = [(50, 600), (200, 5_000), (1_000, 40_000)].map(|(endpoints, most)| found_out(endpoints, most, 0..20));
     assert!(within.iter().all(|within| *within >= 18), "{within:?} of 20 each");
+}
+
+#[test]
+#[ignore = "takes minutes: `make nightly.simulated`"]
+fn leaks_of_simulated_applications_of_threads_have_their_sources_told() {
+    let told = [(50, 20), (200, 10)].map(|(endpoints, seeds)| told_of_threads(endpoints, 0..seeds));
+    assert!(told[0] == (60, 0) && told[1] == (30, 0), "{told:?} of 60 and 30");
 }

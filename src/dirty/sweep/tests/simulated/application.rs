@@ -25,6 +25,8 @@ const WAITING: f64 = 0.6;
 const PROCESSOR: Duration = Duration::from_micros(25);
 /// Of so many operations one shows what a middleware keeps.
 const MIDDLEWARE: usize = 5;
+/// Any of so many threads takes a request.
+const THREADS: u64 = 8;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,9 @@ struct Operation {
     leaks: Vec<(usize, Part)>,
 }
 
+/// A leak to be planted: of which kind, and which operations have which part in it.
+type Plan = (Kind, &'static [(Part, Fits)]);
+
 /// Which operations may have a part in a leak.
 type Fits = fn(Nature) -> bool;
 
@@ -74,7 +79,7 @@ const WRITE: Fits = |nature| nature == Nature::Write;
 use Part::{Both, Source, Third, Victim};
 
 /// Those of `tests/sweep/plan.py`, with a middleware in place of the third plain slot.
-const PLANTED: [(Kind, &[(Part, Fits)]); 28] = [
+const PLANTED: [Plan; 28] = [
     (Kind::Slot, &[(Source, TELLS), (Victim, ANY)]),
     (Kind::Slot, &[(Source, TELLS), (Victim, ANY)]),
     (Kind::OwnSlot, &[(Both, TELLS), (Both, TELLS)]),
@@ -106,6 +111,13 @@ const PLANTED: [(Kind, &[(Part, Fits)]); 28] = [
     (Kind::Slot, &[(Source, TELLS), (Victim, ANY)]),
 ];
 
+/// What threads keep of different operations, for each thread.
+const OF_THREADS: [Plan; 3] = [
+    (Kind::ThreadLocal, &[(Source, TELLS), (Victim, ANY)]),
+    (Kind::ThreadLocal, &[(Source, WRITE), (Victim, ANY)]),
+    (Kind::ThreadLocal, &[(Source, TELLS), (Source, TELLS), (Victim, ANY)]),
+];
+
 /// What is planted.
 #[derive(Debug)]
 pub(super) struct Planted {
@@ -121,18 +133,29 @@ pub(super) struct Planted {
 pub(super) struct Application {
     operations: Vec<Operation>,
     pub planted: Vec<Planted>,
+    /// After which a sweep of it has enough.
+    exposures: u64,
 }
 
 impl Application {
     pub fn new(endpoints: usize, leaks: bool, seed: u64) -> Self {
+        Application::planted(endpoints, if leaks { &PLANTED } else { &[] }, 10_000_000, seed)
+    }
+
+    /// One whose threads keep what is never cleared.
+    pub fn of_threads(endpoints: usize, seed: u64) -> Self {
+        Application::planted(endpoints, &OF_THREADS, 5_000, seed)
+    }
+
+    fn planted(endpoints: usize, plans: &[Plan], exposures: u64, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let operations = (0..endpoints).map(|index| {
             let wait = if random.random_bool(WAITING) { random.random_range(WAITS) } else { 0 };
             let (nature, wait) = (NATURES[index % NATURES.len()], Duration::from_millis(wait));
             Operation { nature, wait, leaks: Vec::new() }
         });
-        let mut application = Application { operations: operations.collect(), planted: Vec::new() };
-        for (kind, parts) in PLANTED.iter().filter(|_| leaks) {
+        let mut application = Application { operations: operations.collect(), planted: Vec::new(), exposures };
+        for (kind, parts) in plans {
             application.plant(*kind, parts, &mut random);
         }
         application
@@ -172,9 +195,11 @@ impl Application {
 
     /// The scenario that sweeps it.
     pub fn scenario(&self) -> String {
-        let mut text = "[server]\nmode = 'async'\n[dirty]\nheaders = { x-user = '{canary}' }\ntime = '1h'\n\
-                        exposures = 10000000\nexpect = 'report'\n"
-            .to_owned();
+        let mut text = format!(
+            "[server]\nmode = 'async'\n[dirty]\nheaders = {{ x-user = '{{canary}}' }}\ntime = '1h'\n\
+             exposures = {}\nexpect = 'report'\n",
+            self.exposures
+        );
         for (index, operation) in self.operations.iter().enumerate() {
             text += &match operation.nature {
                 Nature::Page | Nature::About => format!("[[dirty.request]]\npath = '/{index}'\n"),
@@ -250,6 +275,8 @@ pub(super) struct Server<'a> {
 struct Counts {
     requests: u64,
     connections: u64,
+    /// Which of them takes a request.
+    threads: StdRng,
     /// Until when the processor has work.
     busy: Instant,
 }
@@ -258,7 +285,8 @@ impl<'a> Server<'a> {
     pub fn new(application: &'a Application, socket: &Path, most: u64, stop: CancellationToken) -> Self {
         let kept = application.planted.iter().map(|_| Kept::default()).collect();
         let began = Instant::now();
-        let counts = RefCell::new(Counts { requests: 0, connections: 0, busy: began });
+        let threads = StdRng::seed_from_u64(most);
+        let counts = RefCell::new(Counts { requests: 0, connections: 0, threads, busy: began });
         Server {
             application,
             kept: RefCell::new(kept),
@@ -316,13 +344,14 @@ impl<'a> Server<'a> {
     }
 
     async fn handle(&self, request: &Request, connection: u64, stream: &UnixStream, read: &mut Vec<u8>) -> String {
-        {
+        let thread = {
             let mut counts = self.counts.borrow_mut();
             counts.requests += 1;
             if counts.requests >= self.most {
                 self.stop.cancel();
             }
-        }
+            counts.threads.random_range(0..THREADS)
+        };
         self.work().await;
         let Some((_, operation)) = self.application.at(&request.target) else {
             return response(404, "{}");
@@ -342,6 +371,7 @@ impl<'a> Server<'a> {
             told: told(leak),
             path,
             connection,
+            thread,
             now: self.began.elapsed(),
             failed,
             gone,

@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Slot,
     /// Written when the source begins, and never cleared: a module, a thread, a worker's context.
     Stale,
+    /// The same, of each of many threads.
+    ThreadLocal,
     /// Written when a request begins, and read when it ends.
     OwnSlot,
     /// Who asks while the answer is being made gets that one.
@@ -60,6 +62,7 @@ pub(super) struct Moment<'a> {
     pub told: Option<&'a str>,
     pub path: &'a str,
     pub connection: u64,
+    pub thread: u64,
     pub now: Duration,
     pub failed: bool,
     /// Its client has left.
@@ -80,6 +83,7 @@ pub(super) struct Kept {
     value: Option<String>,
     until: Duration,
     by_path: BTreeMap<String, (String, Duration)>,
+    /// By connection, or by thread.
     by_connection: BTreeMap<u64, String>,
     several: VecDeque<String>,
     idle: Vec<Option<String>>,
@@ -100,6 +104,9 @@ impl Kept {
             Kind::SingleFlight => held.value = self.value.clone(),
             Kind::PerConnection if writes => {
                 self.by_connection.extend(told.map(|told| (at.connection, told)));
+            }
+            Kind::ThreadLocal if writes => {
+                self.by_connection.extend(told.map(|told| (at.thread, told)));
             }
             Kind::Pool => {
                 let taken = self.idle.pop().flatten();
@@ -161,6 +168,7 @@ impl Kept {
                 None
             }
             Kind::PerConnection => self.by_connection.get(&at.connection).cloned(),
+            Kind::ThreadLocal => self.by_connection.get(&at.thread).cloned(),
             Kind::Pool => {
                 self.idle.push(held.value.clone());
                 held.value
