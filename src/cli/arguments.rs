@@ -384,6 +384,10 @@ pub(super) struct SweepArguments {
     #[arg(long, value_name = "FILE|PATH")]
     pub from: Option<String>,
 
+    /// What the paths of the document begin with on this server, as in /api; found out if not given, where the server gives it
+    #[arg(long, value_name = "PATH")]
+    pub base: Option<String>,
+
     /// Which requests are sent: `read`, `write` (also POST, PUT, PATCH) or `delete` (also DELETE of what was created)
     #[arg(long, value_name = "WHICH", value_parser = ["read", "write", "delete"])]
     pub methods: Option<String>,

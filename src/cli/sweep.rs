@@ -40,6 +40,9 @@ fn overrides(arguments: &SweepArguments) -> Vec<String> {
     if let Some(from) = arguments.from.as_ref().filter(|_| is_file) {
         add("from", Value::from(from.as_str()));
     }
+    if let Some(base) = &arguments.base {
+        add("base", Value::from(base.as_str()));
+    }
     if let Some(methods) = &arguments.methods {
         add("methods", Value::from(methods.as_str()));
     }

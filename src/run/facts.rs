@@ -55,15 +55,16 @@ pub(super) fn describe_dirty(plan: &scenario::DirtySpec) -> String {
     if let Some(sweep) = &plan.sweep {
         // Those of the server are known once it was asked.
         let is_open = sweep.operations.iter().all(|operation| operation.is_given);
+        let below = sweep.base.as_ref().map(|base| format!(" below {base}")).unwrap_or_default();
         let what = match (&sweep.source, sweep.operations.len() as u64) {
             (scenario::SweepSource::Server(path), count) if !is_open => {
-                format!("{} of {path}", counted(count, "request"))
+                format!("{} of {path}{below}", counted(count, "request"))
             }
-            (scenario::SweepSource::Server(path), 0) => format!("the requests that {path} lists"),
+            (scenario::SweepSource::Server(path), 0) => format!("the requests that {path} lists{below}"),
             (scenario::SweepSource::Server(path), count) => {
-                format!("{} and what {path} lists", counted(count, "request"))
+                format!("{} and what {path} lists{below}", counted(count, "request"))
             }
-            (scenario::SweepSource::File(file), count) => format!("{} of {file}", counted(count, "request")),
+            (scenario::SweepSource::File(file), count) => format!("{} of {file}{below}", counted(count, "request")),
             (scenario::SweepSource::Scenario, count) => counted(count, "request"),
         };
         return format!("a sweep of {what}, {} at most", show_duration(budget.time));

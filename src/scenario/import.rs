@@ -66,6 +66,8 @@ pub struct ImportOptions {
     pub format: Option<ImportFormat>,
     /// What `[dirty.values]` says: it goes before all else.
     pub values: Vec<GivenValue>,
+    /// What every path of an OpenAPI document begins with, as in `/api`, in place of what the document says.
+    pub base: Option<String>,
     /// Credentials stay in the requests as they are recorded. They are left out, or become variables, if not.
     pub keep_credentials: bool,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::file::Methods;
-use super::import::{Effect, GivenValue, LeftOutReason, Operation};
+use super::import::{Effect, GivenValue, ImportOptions, LeftOutReason, Operation};
 use super::{DirtySpec, LoginSpec, Problem, Problems, RequestSpec, Scenario, Template, Variant};
 use crate::rule::Rule;
 use crate::rule::metric::MetricGroup;
@@ -24,6 +24,8 @@ pub struct SweepSpec {
     pub omitted: Vec<Omission>,
     /// Where the operations come from that the scenario does not name.
     pub source: SweepSource,
+    /// What the paths of a document begin with, in place of what it says.
+    pub base: Option<String>,
     pub policy: SweepPolicy,
     /// Values for parameters and fields of imported operations.
     pub values: Vec<GivenValue>,
@@ -38,6 +40,13 @@ pub struct SweepSpec {
     pub signup: Option<LoginSpec>,
     /// Headers and cookies that go with every operation which has none by that name.
     pub common: CommonParts,
+}
+
+impl SweepSpec {
+    /// How its document is read.
+    pub fn import_options(&self) -> ImportOptions {
+        ImportOptions { values: self.values.clone(), base: self.base.clone(), ..ImportOptions::default() }
+    }
 }
 
 /// A shell command that brings the data back to where it was, and the folder that it runs in.

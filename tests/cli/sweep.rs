@@ -96,6 +96,24 @@ const STORE: &str = r#"
         if request.method == "POST" { process.last = request.json.text; }
         #{ last: process.last }
     }
+    // A page of a log, into which what was written comes later.
+    fn log(request) {
+        if request.method == "POST" {
+            let all = process.log;
+            if all == () { all = []; }
+            all.push(#{ at: now(), text: request.json.text });
+            process.log = all;
+            return "noted";
+        }
+        let shown = if process.log == () { [] } else { process.log.filter(|one| one.at < now() - 0.2) };
+        #{ log: shown.extract(-6).map(|one| one.text) }
+    }
+    // The same, of which only the last is shown.
+    fn news(request) {
+        if request.method == "POST" { return log(request); }
+        let all = log(request).log;
+        #{ news: if all.is_empty() { () } else { all[-1] } }
+    }
     fn me(request) { #{ user: request.headers["x-user"] } }
 "#;
 
@@ -104,7 +122,7 @@ fn store(page: &str, more: &str) -> String {
         r#"
 [dirty]
 headers   = {{ x-user = "{{canary}}" }}
-exposures = 100
+exposures = 400
 time      = "15s"
 {more}
 [[dirty.request]]
@@ -122,10 +140,15 @@ path = "/me/"
 #[test]
 fn what_a_guest_book_shows_is_stored_and_the_last_of_a_slot_is_unsettled() {
     let shared = r#"shared = ["* -> POST /last/", "* -> GET /last/"]"#;
-    a_few_at_once(&[("book", "", 0), ("last", "", 4), ("last", shared, 0)], |(page, more, code)| {
+    let all = [("book", "", 0), ("last", "", 4), ("last", shared, 0), ("log", "", 0), ("news", "", 4)];
+    a_few_at_once(&all, |(page, more, code)| {
         let outcome = sweep(STORE, &store(page, more)).exit(*code);
         let record = outcome.record("scenario");
         match (*page, *code) {
+            ("log", _) => {
+                assert!(!swept(&record)["stored"].as_array().unwrap().is_empty(), "{record:#}");
+            }
+            ("news", _) => assert!(swept(&record)["unsettled"][0]["line"].as_str().unwrap().contains("/news/")),
             ("book", _) => {
                 assert!(!swept(&record)["stored"].as_array().unwrap().is_empty(), "{record:#}");
                 assert!(swept(&record)["unremovable"]["POST /book/"].as_u64().unwrap() > 0, "{record:#}");
@@ -164,7 +187,7 @@ fn members(page: &str) -> String {
     format!(
         r#"
 [dirty]
-exposures = 100
+exposures = 400
 time      = "15s"
 [dirty.signup]
 path = "/signup/"
@@ -336,5 +359,61 @@ fn an_id_that_no_document_speaks_of_is_tried_and_what_needs_it_is_left_out_if_no
         let expected = if *is_given { Vec::new() } else { vec![(&name, &reason)] };
         assert_eq!(omitted, expected, "{swept:#}");
         assert!(outcome.report("scenario").contains("[dirty.values]") != *is_given, "the remedy is told");
+    });
+}
+
+/// An application below `/api`, and its documents, of which one does not say so.
+const BELOW: &str = r#"
+import http.server, json, sys, time
+paths = {"/me": {"get": {}}, "/home": {"get": {}}}
+documents = {
+    "/openapi.json": {"openapi": "3.1.0", "paths": paths},
+    "/api/openapi.json": {"openapi": "3.1.0", "servers": [{"url": "/api"}], "paths": paths},
+}
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        time.sleep(0.005)
+        if path in documents and (path != "/api/openapi.json" or "both" in sys.argv):
+            return self.say(200, documents[path])
+        is_there = path.startswith("/api/") and path[4:] in paths
+        self.say(200, {"user": self.headers["x-user"]}) if is_there else self.say(404, {"detail": "Not Found"})
+    def say(self, status, what):
+        body = json.dumps(what).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer.request_queue_size = 128
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+"#;
+
+#[test]
+fn paths_that_lie_below_another_are_found_or_named() {
+    let file = r#"{"openapi": "3.1.0", "paths": {"/me": {"get": {}}, "/home": {"get": {}}}}"#;
+    let all = [
+        ("one", r#"from = "/openapi.json""#, 0, "/openapi.json (below /api)"),
+        ("one", r#"from = "/""#, 0, "/"),
+        ("both", r#"from = "/""#, 0, "/"),
+        ("one", r#"from = "api.json""#, 4, ""),
+        ("one", "from = \"api.json\"\nbase = \"/api\"", 0, "api.json (below /api)"),
+    ];
+    a_few_at_once(&all, |(documents, from, code, told)| {
+        let scenario = format!(
+            "[server]\ncommand = [\"python3\", \"server.py\", \"{{host}}\", \"{{port}}\", \"{documents}\"]\n[dirty]\n{from}\n\
+             headers = {{ x-user = \"{{canary}}\" }}\nexposures = 60\ntime = \"10s\"\n"
+        );
+        let run = Runner::with(&scenario).file("server.py", BELOW).file("api.json", file).run().exit(*code);
+        if *code != 0 {
+            run.stdout_has("base = \"/api\"");
+            return;
+        }
+        let record = run.record("scenario");
+        assert!(swept(&record)["from"].as_str().unwrap().starts_with(told), "{:#}", swept(&record)["from"]);
+        assert_eq!(swept(&record)["exercised"], 1.0, "{from}");
     });
 }

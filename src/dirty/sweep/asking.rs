@@ -11,6 +11,7 @@ use super::Sweep;
 use super::leaks::LeakRound;
 use super::orders::{self, Halves, StormShape};
 use crate::net::target::Target;
+use crate::scenario::SweepSource;
 use crate::trigger::Trigger;
 
 /// Requests at once: to a server that takes any number at a time, to one of which nothing is known, and at least.
@@ -83,12 +84,18 @@ impl Sweep<'_> {
         let mut statuses: Vec<u16> = statuses.collect();
         statuses.sort_unstable();
         statuses.dedup();
+        let is_elsewhere = statuses == [404] && self.spec.source != SweepSource::Scenario && self.spec.base.is_none();
         let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
         let answered = match statuses.is_empty() {
             true => "no request got a response".to_owned(),
             false => format!("every request was answered with a status of 400 or above ({})", statuses.join(", ")),
         };
-        self.findings.problems.push(answered);
+        let remedy = if is_elsewhere {
+            "; where all paths lie below another one, `base` names that, as in base = \"/api\""
+        } else {
+            ""
+        };
+        self.findings.problems.push(format!("{answered}{remedy}"));
         true
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::class::Guess;
 use super::super::evidence::{Evidence, FoundBy, Leak};
@@ -10,6 +11,10 @@ use super::super::recipe::Recipe;
 use super::super::totals::bystanders::bystanders;
 use super::ledger::Ledger;
 use super::principal_sightings::PrincipalSightings;
+
+/// Values that stayed with the server: so many at least, and one of so many.
+const LEAST_STAYING: u64 = 2;
+const STAYING_OF: u64 = 20;
 
 /// What a canary is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +62,44 @@ pub(super) struct Edge {
     pub kept: Arc<KeptRound>,
     /// Of what all requests of a principal carry.
     pub sightings: PrincipalSightings,
+    /// How it stayed with the server beyond its request.
+    pub stay: Stay,
     /// Its source is the likeliest one, and not known.
     pub is_likely: bool,
+}
+
+/// How what requests brought stayed with the server after they had ended well, as far as later responses show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Stay {
+    /// Values that were shown, and those of them that were shown to requests which were sent after that.
+    pub total: u64,
+    pub count: u64,
+    /// The least time after which one was shown.
+    pub soonest: Option<Duration>,
+    /// Values of two others at least stood there in one response, as in a list.
+    pub is_list: bool,
+}
+
+impl Stay {
+    /// Of one value: how long its request had ended before, if it had.
+    pub fn of(leak: &Leak, is_list: bool) -> Stay {
+        let ended = leak.source.as_ref().filter(|source| !source.role.is_odd() && source.status().is_some());
+        let before = ended.filter(|source| source.exchange.done <= leak.victim.sent());
+        let soonest = before.map(|source| leak.victim.exchange.done.saturating_sub(source.exchange.done));
+        Stay { total: 1, count: u64::from(soonest.is_some()), soonest, is_list }
+    }
+
+    /// Both together.
+    pub fn and(self, other: Stay) -> Stay {
+        let soonest = self.soonest.into_iter().chain(other.soonest).min();
+        let (total, count) = (self.total + other.total, self.count + other.count);
+        Stay { total, count, soonest, is_list: self.is_list || other.is_list }
+    }
+
+    /// Whether they stayed; a few that did may be those of which the response came before the end of the handler.
+    pub fn is_one(self) -> bool {
+        self.count >= LEAST_STAYING && self.count * STAYING_OF >= self.total
+    }
 }
 
 /// What is kept of a round.

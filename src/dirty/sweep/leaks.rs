@@ -9,7 +9,7 @@ use super::super::evidence::{FoundBy, Leak};
 use super::super::observation::{Observation, Role};
 use super::super::recipe::Recipe;
 use super::super::sweep_order::SweepOrder;
-use super::edge::{CarrierKind, Edge, EdgeKey, EdgeState, KeptRound};
+use super::edge::{CarrierKind, Edge, EdgeKey, EdgeState, KeptRound, Stay};
 use super::ledger::Ledger;
 use super::principal_sightings::{PrincipalSighting, PrincipalSightings};
 use super::sightings::{self, ValueSighting};
@@ -35,6 +35,7 @@ struct Found {
     key: EdgeKey,
     leak: Leak,
     may_be_stored: bool,
+    stay: Stay,
     /// Of what all requests of a principal carry, if it helps to tell where it comes from.
     of_principal: Option<PrincipalSighting>,
 }
@@ -74,7 +75,10 @@ impl Leaks {
         });
         let answers = round.observations.iter().flat_map(|observation| {
             let all = sightings::in_response(observation, client);
-            let several = |place: &str| all.iter().filter(|other| other.key == place).count();
+            let several = |place: &str| {
+                let groups = all.iter().filter(|one| one.key == place).filter_map(|one| one.owner);
+                groups.map(|owner| client.group_of(owner)).collect::<BTreeSet<_>>().len().max(1)
+            };
             let counted: Vec<(usize, ValueSighting)> = all.iter().map(|one| (several(&one.key), one.clone())).collect();
             counted.into_iter().map(move |(several, sighting)| (observation, several, sighting))
         });
@@ -137,7 +141,11 @@ impl Leaks {
                 }
                 _ => None,
             };
-            found.push(Found { key, leak, may_be_stored, of_principal });
+            let stay = match carrier {
+                CarrierKind::Request => Stay::of(&leak, several > 1),
+                CarrierKind::Principal | CarrierKind::Unknown => Stay::default(),
+            };
+            found.push(Found { key, leak, may_be_stored, stay, of_principal });
         }
         self.add(round, found);
     }
@@ -153,7 +161,7 @@ impl Leaks {
         }
         let mut kept: Option<Arc<KeptRound>> = None;
         let mut responses: BTreeSet<u64> = BTreeSet::new();
-        for Found { key, leak, may_be_stored, of_principal } in found {
+        for Found { key, leak, may_be_stored, stay, of_principal } in found {
             if !may_be_stored {
                 responses.insert(leak.victim.request);
             }
@@ -161,6 +169,7 @@ impl Leaks {
             if let Some(edge) = self.edges.get_mut(&key) {
                 edge.count += 1;
                 edge.overlapped += overlapped;
+                edge.stay = edge.stay.and(stay);
                 edge.sightings.extend(of_principal);
                 if state == EdgeState::Leaked && edge.state != EdgeState::Stored {
                     edge.state = state;
@@ -190,6 +199,7 @@ impl Leaks {
                 round: round.number,
                 kept: Arc::clone(kept),
                 sightings,
+                stay,
                 is_likely: false,
             };
             self.edges.insert(key, edge);
@@ -290,6 +300,12 @@ impl Leaks {
             here && edge.state == EdgeState::Leaked && key.carrier == CarrierKind::Request
         };
         self.edges.iter().filter(leaked).map(|(key, _)| key)
+    }
+
+    /// How what these brought stayed with the server.
+    pub fn stay_of(&self, edges: &[EdgeKey]) -> Stay {
+        let stays = edges.iter().filter_map(|key| Some(self.edges.get(key)?.stay));
+        stays.fold(Stay::default(), Stay::and)
     }
 
     /// The places that are open, each with all edges that end there.

@@ -12,8 +12,8 @@ const ENOUGH_EXPLAINED: f64 = 0.9;
 const LEAST_EXPLAINED: f64 = 0.3;
 /// Sightings by which a source is found, at most.
 const MOST_SIGHTINGS: usize = 60;
-/// So few are explained by some operation of many by chance: of those that come into question, one has about a third.
-const TELLING_SIGHTINGS: usize = 12;
+/// What so few requests have left is explained by some operation of many by chance: of the sightings, one explains about a third.
+const TELLING_REQUESTS: usize = 10;
 /// Further ones, where it was found out by other means.
 const MOST_EXAMPLES: usize = 20;
 /// More sources than so many explain anything.
@@ -66,8 +66,13 @@ impl PrincipalSightings {
     /// Whether it is known from where they come: it was found out, or one operation explains nearly all of them, and there are
     /// enough of them that this is no chance.
     pub fn tell_source(&self, victim: usize, ledger: &Ledger) -> bool {
-        let is_telling = self.seen.len() >= TELLING_SIGHTINGS && self.candidates(ledger).len() == 1;
-        !self.known.is_empty() || is_telling && is_few(&self.latest_sources(victim, ledger))
+        let candidates = self.candidates(ledger);
+        let [(page, _)] = candidates.as_slice() else { return !self.known.is_empty() };
+        // What is shown again and again of one request is one chance.
+        let suspects = self.seen.iter().flat_map(|one| &one.suspects);
+        let requests: BTreeSet<u64> = suspects.filter(|(at, _)| at == page).map(|(_, owner)| *owner).collect();
+        let is_telling = requests.len() >= TELLING_REQUESTS && is_few(&self.latest_sources(victim, ledger));
+        !self.known.is_empty() || is_telling
     }
 
     /// The fewest operations that explain nearly all of them by when their principals have asked for these.

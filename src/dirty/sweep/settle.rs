@@ -3,7 +3,8 @@
 //!
 //! | asked alone | | it was |
 //! | --- | --- | --- |
-//! | never seen | | leaked: it takes another request at the same time |
+//! | never seen | though it was shown to requests that came after its own | stored, if in a list; else unsettled |
+//! | never seen | else | leaked: it takes another request at the same time |
 //! | always seen | beside the values of others | stored: a list |
 //! | always seen | also on a server that was started anew, of somebody who has not asked | stored: it outlives the process |
 //! | always seen | gone when what was created is removed | stored |
@@ -11,6 +12,7 @@
 //! | sometimes seen | | unsettled |
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tracing::debug;
 
@@ -34,6 +36,9 @@ const TRACES: usize = 2;
 /// So many operations may come into question, or this part of all: what asks for them is little beside all other requests.
 const MOST_CANDIDATES: usize = 12;
 const CANDIDATES_OF_ALL: usize = 10;
+/// What shows after a while is waited for so much longer, and so long at most.
+const A_LITTLE: Duration = Duration::from_millis(500);
+const MOST_WAIT: Duration = Duration::from_secs(8);
 /// Places that are looked into.
 const MOST_PLACES: usize = 200;
 
@@ -58,6 +63,11 @@ impl Seen {
         self.shown += usize::from(!owners.is_empty());
         let groups: BTreeSet<String> = owners.iter().map(|owner| client.group_of(*owner)).collect();
         self.several |= groups.len() >= 2;
+    }
+
+    /// No response showed any.
+    fn is_in_none(self) -> bool {
+        self.answered > 0 && self.shown == 0
     }
 
     fn state(self) -> EdgeState {
@@ -118,16 +128,47 @@ impl Sweep<'_> {
         }
     }
 
+    /// Looks for what is open with lone requests. What is kept may show later, as where it goes through a queue: what stayed with
+    /// the server, and is not seen at once, is looked for again.
     async fn look_into(&mut self, places: OpenPlaces) {
+        let mut late: Vec<(usize, String, Vec<EdgeKey>)> = Vec::new();
+        let mut wait = Duration::ZERO;
         for ((page, place), edges) in places.into_iter().take(MOST_PLACES) {
             self.bring_again(&edges).await;
             let seen = self.ask_others(page, &place, false).await;
-            match seen.state() {
-                EdgeState::Stored => self.note_stored(page, &place, &edges),
-                EdgeState::Leaked => self.note(&edges, EdgeState::Leaked),
-                EdgeState::Open | EdgeState::Unsettled => {
-                    self.always_seen.insert((page, place), seen.answered == seen.shown && seen.answered > 0);
-                }
+            let stay = self.leaks.stay_of(&edges);
+            if stay.is_one() && seen.is_in_none() {
+                wait = wait.max(stay.soonest.unwrap_or_default());
+                late.push((page, place, edges));
+            } else {
+                self.note_seen(page, place, &edges, seen);
+            }
+        }
+        if late.is_empty() {
+            return;
+        }
+        for (_, _, edges) in &late {
+            self.bring_again(edges).await;
+        }
+        tokio::time::sleep((wait + A_LITTLE).min(MOST_WAIT).min(self.time_left() / 10)).await;
+        for (page, place, edges) in late {
+            let seen = self.ask_others(page, &place, false).await;
+            self.note_seen(page, place, &edges, seen);
+        }
+    }
+
+    /// Notes what lone requests showed of what is open.
+    fn note_seen(&mut self, page: usize, place: String, edges: &[EdgeKey], seen: Seen) {
+        let stay = self.leaks.stay_of(edges);
+        match seen.state() {
+            EdgeState::Stored => self.note_stored(page, &place, edges),
+            // Whether it stays in a store or elsewhere, nobody can tell; but a list is a store.
+            EdgeState::Leaked | EdgeState::Open if stay.is_one() && stay.is_list => {
+                self.note_stored(page, &place, edges);
+            }
+            EdgeState::Leaked if !stay.is_one() => self.note(edges, EdgeState::Leaked),
+            EdgeState::Leaked | EdgeState::Open | EdgeState::Unsettled => {
+                self.always_seen.insert((page, place), seen.answered == seen.shown && seen.answered > 0);
             }
         }
     }

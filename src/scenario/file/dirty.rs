@@ -30,6 +30,10 @@ pub struct RawDirty {
     /// A file, or a path on the server itself, which begins with `/`.
     #[schemars(example = "/openapi.json")]
     pub from: Option<Located<String>>,
+    /// What the paths of `from` begin with on this server, in place of what the document says. Found out if not given, where
+    /// the server gives the document.
+    #[schemars(example = "/api")]
+    pub base: Option<Located<String>>,
     /// Which requests of `from` are sent. `read` if not given.
     pub methods: Option<Located<Methods>>,
     /// Requests of `from` that are not sent: by method and path, or all whose path begins so.

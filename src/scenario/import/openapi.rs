@@ -55,7 +55,7 @@ pub(super) fn import(root: Value, options: &ImportOptions) -> Result<Imported, I
     }
     let is_swagger = root.get("swagger").is_some() || version.starts_with('2');
     let document = Document { root, is_swagger };
-    let (mut documented, mut left_out) = documented::documented(&document);
+    let (mut documented, mut left_out) = documented::documented(&document, options.base.as_deref());
     let too_many = documented.split_off(documented.len().min(MOST)).into_iter();
     left_out.extend(too_many.map(|operation| LeftOut { name: operation.name, reason: LeftOutReason::TooMany }));
     let ids = ids::ids(&document, &documented);

@@ -74,6 +74,7 @@ impl Loading<'_> {
             operations: given?,
             omitted: Vec::new(),
             source: SweepSource::Scenario,
+            base: self.base(written),
             policy,
             values: self.given_values(written),
             rate,
@@ -93,7 +94,7 @@ impl Loading<'_> {
                 self.check_path_text(from, &from.value);
                 Some(SweepSpec { source: SweepSource::Server(from.value.clone()), ..spec })
             }
-            Some(from) => self.imported_sweep(from, spec, context),
+            Some(from) => self.imported_sweep(from, spec, context, written.base.as_ref()),
         };
         if let Some(spec) = &spec {
             self.check_canaries(at, spec, context);
@@ -132,6 +133,7 @@ impl Loading<'_> {
         let first =
             |list: &Option<Vec<Located<String>>>| list.as_ref().and_then(|list| Some(list.first()?.span.clone()));
         let given = [
+            ("base", written.base.as_ref().map(|it| it.span.clone())),
             ("methods", written.methods.as_ref().map(|it| it.span.clone())),
             ("leave_out", first(&written.leave_out)),
             ("rate", written.rate.as_ref().map(|it| it.span.clone())),
@@ -150,6 +152,19 @@ impl Loading<'_> {
             let help = format!("add from = \"/openapi.json\" or [[dirty.request]], or remove `{key}`");
             self.problems.add(problem.help(help));
         }
+    }
+
+    /// What the paths of a document begin with.
+    fn base(&mut self, written: &file::RawDirty) -> Option<String> {
+        let base = written.base.as_ref()?;
+        if written.from.is_none() {
+            let problem = Problem::new("`base` without `from`").at(&base.span, "has no effect here");
+            self.problems.add(problem.help("remove it: a [[dirty.request]] has its whole path"));
+        } else if !base.value.starts_with('/') || base.value.contains(['?', '#', ' ']) {
+            let problem = Problem::new("`base` is no path").at(&base.span, "does not begin with `/`, or has more");
+            self.problems.add(problem.help("write what all paths begin with, as in base = \"/api\""));
+        }
+        Some(base.value.clone())
     }
 
     /// Keys that say what one request is.
@@ -338,6 +353,7 @@ impl Loading<'_> {
         from: &Located<String>,
         spec: SweepSpec,
         context: &SweepContext<'_>,
+        base: Option<&Located<String>>,
     ) -> Option<SweepSpec> {
         let path = self.folder.join(&from.value);
         let text = match self.system.read(&path) {
@@ -350,7 +366,7 @@ impl Loading<'_> {
                 return None;
             }
         };
-        let options = import::ImportOptions { values: spec.values.clone(), ..import::ImportOptions::default() };
+        let options = spec.import_options();
         let mut imported = match import::import_with(text.as_bytes(), &options) {
             Ok(imported) => imported,
             Err(error) => {
@@ -376,6 +392,13 @@ impl Loading<'_> {
             let problem = problem.at(&from.span, format!("nothing fills {}", missing.join(", ")));
             self.problems
                 .add(problem.help("set these as environment variables: they stand for what is secret, or unknown"));
+        }
+        if let (Some(base), true) = (base, imported.format != import::ImportFormat::OpenApi) {
+            let problem = Problem::new(format!("`base` for `{}`", from.value));
+            let problem =
+                problem.at(&base.span, "has no effect here").also(&from.span, "its requests have their whole paths");
+            self.problems
+                .add(problem.help("remove it: only an OpenAPI document can leave out what its paths begin with"));
         }
         let selection = sweep::select(&spec, &imported, context.has_login);
         if selection.operations.is_empty() {

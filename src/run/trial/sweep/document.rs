@@ -6,7 +6,7 @@ use tracing::debug;
 
 use crate::dirty::sweep::{DocumentFetcher, FetchedDocument};
 use crate::net::target::Target;
-use crate::scenario::import::{self, Crawl, CrawledPage, ImportOptions, Imported};
+use crate::scenario::import::{self, Crawl, CrawledPage, ImportFormat, ImportOptions, Imported, Operation};
 use crate::scenario::sweep::{self, SweepOperation};
 use crate::scenario::{DirtySpec, SweepSpec};
 
@@ -22,6 +22,11 @@ const USUAL: [&str; 9] = [
     "/swagger/v1/swagger.json",
     "/api-docs.json",
 ];
+
+/// What applications lie below, where their documents do not say so.
+const USUAL_BASES: [&str; 4] = ["/api", "/api/v1", "/v1", "/rest"];
+/// Paths of a document that are asked for, to see whether they are there.
+const MOST_TRIED: usize = 3;
 
 /// Why nothing is known of what to ask.
 pub(in crate::run) struct NoDocument {
@@ -65,24 +70,20 @@ fn found(
 ) -> Result<SweepSpec, NoDocument> {
     let first = fetcher.get(path).map_err(|error| NoDocument::new(format!("{path} {error}")))?;
     let has_login = plan.login.is_some() || spec.signup.is_some();
-    let options = ImportOptions { values: spec.values.clone(), ..ImportOptions::default() };
     if !is_page(&first) && first.status < 300 {
-        let document = import::import_with(&first.body, &options).map_err(|error| NoDocument {
+        let document = import::import_with(&first.body, &spec.import_options()).map_err(|error| NoDocument {
             message: format!("{path} cannot be imported: {error}"),
             advice: error.remedy.to_owned(),
         })?;
-        return chosen(spec, &document, has_login, path);
+        let (base, document) = rebased(spec, &first, document, fetcher);
+        return chosen(&SweepSpec { base, ..spec.clone() }, &document, has_login, path);
     }
     // The usual places are looked at only where no document was named.
-    let document = USUAL.into_iter().take_while(|_| !stop.is_cancelled()).find_map(|usual| {
-        let fetched = fetcher.get(usual).ok().filter(|fetched| fetched.status == 200 && !is_page(fetched))?;
-        let document = import::import_with(&fetched.body, &options).ok()?;
-        debug!(path = usual, operations = document.operations.len(), "a document was found");
-        Some((usual, document))
-    });
+    let documents = usual_documents(spec, fetcher, stop);
     let pages = crawled(path, fetcher, stop);
-    if let Some((usual, document)) = document {
-        let spec = chosen(spec, &document, has_login, usual)?;
+    if let Some((found, document)) = documents {
+        let (base, document) = rebased(spec, &found, document, fetcher);
+        let spec = chosen(&SweepSpec { base, ..spec.clone() }, &document, has_login, &found.path)?;
         // What pages show beside the document is asked as well.
         let joined = sweep::select(&spec, &pages, has_login);
         return Ok(SweepSpec { operations: joined.operations, omitted: joined.omitted, ..spec });
@@ -92,6 +93,79 @@ fn found(
         return Err(NoDocument::new(format!("{path} was answered with status {}{to}", first.status)));
     }
     chosen(spec, &pages, has_login, path)
+}
+
+/// The first document at the usual places whose paths are there; else the first.
+fn usual_documents(
+    spec: &SweepSpec,
+    fetcher: &mut DocumentFetcher,
+    stop: &CancellationToken,
+) -> Option<(FetchedDocument, Imported)> {
+    let mut first = None;
+    for usual in USUAL {
+        if stop.is_cancelled() {
+            break;
+        }
+        let Some(fetched) = fetcher.get(usual).ok().filter(|came| came.status == 200 && !is_page(came)) else {
+            continue;
+        };
+        let Ok(document) = import::import_with(&fetched.body, &spec.import_options()) else { continue };
+        debug!(path = usual, operations = document.operations.len(), "a document was found");
+        if spec.base.is_some() || is_there(&document, fetcher) {
+            return Some((fetched, document));
+        }
+        first.get_or_insert((fetched, document));
+    }
+    first
+}
+
+/// A document with what its paths begin with here, if that is not what it says: some documents do not know below which path their
+/// application lies.
+fn rebased(
+    spec: &SweepSpec,
+    fetched: &FetchedDocument,
+    document: Imported,
+    fetcher: &mut DocumentFetcher,
+) -> (Option<String>, Imported) {
+    if spec.base.is_some() || document.format != ImportFormat::OpenApi || is_there(&document, fetcher) {
+        return (spec.base.clone(), document);
+    }
+    for base in bases(&fetched.path) {
+        let options = ImportOptions { base: Some(base.clone()), ..spec.import_options() };
+        let Ok(again) = import::import_with(&fetched.body, &options) else { continue };
+        if is_there(&again, fetcher) {
+            debug!(path = fetched.path, base, "the paths of the document lie below another");
+            return (Some(base), again);
+        }
+    }
+    (None, document)
+}
+
+/// Whether the server knows a path of the document: of a few that need nothing, or where there are none, it is not known
+/// otherwise.
+fn is_there(document: &Imported, fetcher: &mut DocumentFetcher) -> bool {
+    let paths: Vec<String> = document.operations.iter().filter_map(plain_path).take(MOST_TRIED).collect();
+    let is_known = |path: &String| fetcher.get(path).is_ok_and(|came| came.status != 404 && !is_page(&came));
+    paths.is_empty() || paths.iter().any(is_known)
+}
+
+/// The path of a GET that needs nothing.
+fn plain_path(operation: &Operation) -> Option<String> {
+    let request = &operation.request;
+    let is_plain = request.method == "GET" && operation.danger.is_none() && request.path.holes().next().is_none();
+    is_plain.then(|| request.path.text())
+}
+
+/// What the paths of a document may begin with: the folders that it lies in, then the usual ones.
+fn bases(path: &str) -> Vec<String> {
+    let path = path.split('?').next().unwrap_or_default();
+    let folders = path.match_indices('/').map(|(at, _)| path[..at].to_owned()).filter(|folder| !folder.is_empty());
+    let mut all: Vec<String> = folders.collect();
+    all.reverse();
+    all.extend(USUAL_BASES.map(str::to_owned));
+    let mut known = std::collections::BTreeSet::new();
+    all.retain(|base| known.insert(base.clone()));
+    all
 }
 
 /// The sweep with what is asked of a document.
@@ -128,4 +202,16 @@ fn crawled(path: &str, fetcher: &mut DocumentFetcher, stop: &CancellationToken) 
 
 fn is_page(fetched: &FetchedDocument) -> bool {
     fetched.content_type.as_ref().is_some_and(|kind| kind.contains("html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_of_a_document_come_first() {
+        assert_eq!(bases("/openapi.json"), ["/api", "/api/v1", "/v1", "/rest"]);
+        assert_eq!(bases("/shop/v2/openapi.json?x=/y"), ["/shop/v2", "/shop", "/api", "/api/v1", "/v1", "/rest"]);
+        assert_eq!(bases("/api/openapi.json"), ["/api", "/api/v1", "/v1", "/rest"]);
+    }
 }

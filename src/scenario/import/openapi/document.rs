@@ -106,7 +106,7 @@ fn path_of_url(url: &str) -> String {
 }
 
 /// With a slash in front and none behind. A variable that is left makes it worthless.
-fn path_of_base(path: &str) -> String {
+pub(super) fn path_of_base(path: &str) -> String {
     let path = path.trim_matches('/');
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}' | '?' | '#');
     if path.is_empty() || path == "." || !path.chars().all(fits) { String::new() } else { format!("/{path}") }

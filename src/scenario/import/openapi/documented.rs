@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, own_base};
+use super::document::{Document, own_base, path_of_base};
 use crate::scenario::import::{LeftOut, LeftOutReason};
 
 const METHODS: [&str; 8] = ["get", "head", "options", "post", "put", "patch", "delete", "trace"];
@@ -47,10 +47,11 @@ pub(super) enum ParameterPlace {
     Form,
 }
 
-/// All operations, and those that are none.
-pub(super) fn documented(document: &Document) -> (Vec<Documented<'_>>, Vec<LeftOut>) {
+/// All operations, and those that are none. `base`: what their paths begin with, in place of what the document says.
+pub(super) fn documented<'a>(document: &'a Document, base: Option<&str>) -> (Vec<Documented<'a>>, Vec<LeftOut>) {
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
-    let base = document.base_path();
+    let given = base.map(path_of_base);
+    let of_document = document.base_path();
     for (path, item) in document.object(&["paths"]).into_iter().flatten() {
         if path.starts_with("x-") {
             continue;
@@ -81,7 +82,8 @@ pub(super) fn documented(document: &Document) -> (Vec<Documented<'_>>, Vec<LeftO
                     continue;
                 }
             };
-            let base = own_base(operation).or_else(|| own_base(item)).unwrap_or_else(|| base.clone());
+            let base = given.clone().or_else(|| own_base(operation)).or_else(|| own_base(item));
+            let base = base.unwrap_or_else(|| of_document.clone());
             let method = method.to_uppercase();
             found.push(Documented { name, method, path, base, operation: operation_keys, parameters });
         }
