@@ -15,7 +15,7 @@ use super::super::observation::Observation;
 use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::super::sweep_order::SweepOrder;
 use super::leaks::Untraced;
-use super::{Sweep, orders, sightings};
+use super::{Sweep, sightings};
 use crate::trigger::Trigger;
 
 /// Of so many principals at least, one looks and three are told apart; of the more, two look.
@@ -24,12 +24,12 @@ const WELL_OFF: usize = 8;
 /// How often an operation is asked in a stage before what is seen counts, so that several threads have met it.
 const WARM_UP: usize = 4;
 /// Passes that count: where nothing has shown after so many, nothing will, and how many at most.
-const NOTHING_AFTER: usize = 6;
-const MOST_PASSES: usize = 16;
+const NOTHING_AFTER: usize = 4;
+const MOST_PASSES: usize = 12;
 /// Requests of a pass at least: few operations are asked several times.
 const LEAST_IN_A_PASS: usize = 16;
-/// How often each victim is looked at after a pass.
-const LOOKS: usize = 4;
+/// How often each of those who look does so after a pass, at once: on several threads.
+const LOOKS: usize = 3;
 /// Sightings of one principal that end a stage, and that count at all.
 const ENOUGH: u64 = 8;
 const LEAST_SHOWN: u64 = 2;
@@ -41,8 +41,8 @@ const MOST_SOURCES: usize = 5;
 /// Places that are asked about; there are more only where a middleware leaks.
 const MOST_QUESTIONS: usize = 20;
 /// A part of the time of the sweep, and at least and at most.
-const SHARE: u32 = 6;
-const TIME: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(40));
+const SHARE: u32 = 5;
+const TIME: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 /// Who asks for what, and what was seen of it.
 #[derive(Debug, Default)]
@@ -194,7 +194,7 @@ impl Sweep<'_> {
         for stage in 0..MOST_STAGES {
             let Some(assignment) = &mut self.assignment else { break };
             assignment.assign(&asking);
-            if assignment.askers.is_empty() || !self.stage(&odd, until).await {
+            if assignment.askers.is_empty() || self.clock.now() > until || !self.stage(&odd, until).await {
                 break;
             }
             let Some(assignment) = &mut self.assignment else { break };
@@ -261,9 +261,11 @@ impl Sweep<'_> {
                 break;
             }
             if self.clock.now() > until {
-                return false;
+                // What was seen until now may be enough.
+                return pass > warm_up;
             }
-            let victims: BTreeSet<usize> = assignment.open().map(|question| question.victim).collect();
+            let asked_about = assignment.open().filter(|question| !is_over(question));
+            let victims: BTreeSet<usize> = asked_about.map(|question| question.victim).collect();
             let victims: Vec<usize> = victims.into_iter().collect();
             assignment.counts = pass >= warm_up;
             let pages: Vec<usize> = std::iter::repeat_n(&pages, times).flatten().copied().collect();
@@ -299,11 +301,15 @@ impl Sweep<'_> {
         let size = pages.len().div_ceil(lanes).max(1);
         let lines = pages.chunks(size).enumerate().map(|(index, some)| lane(some, index)).collect();
         self.round(FoundBy::Sweep(SweepOrder::Mix), Recipe::of(lines)).await;
-        for looker in lookers.iter().cycle().take(LOOKS) {
+        let looked_at: Vec<usize> = std::iter::repeat_n(victims, LOOKS).flatten().copied().collect();
+        let each = looked_at.len().div_ceil(lanes).max(1);
+        let look = |victims: &[usize]| Line::of(victims.iter().map(|page| RecipeRequest::of_page(*page)).collect());
+        for looker in lookers {
             if let Some(client) = &self.client {
-                client.only_principal(Some(*looker));
+                client.only_principal(Some(looker));
             }
-            self.round(FoundBy::Sweep(SweepOrder::Sequence), orders::sequence(victims, false)).await;
+            let lines = looked_at.chunks(each).map(look).collect();
+            self.round(FoundBy::Sweep(SweepOrder::Mix), Recipe::of(lines)).await;
         }
     }
 }

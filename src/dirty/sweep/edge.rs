@@ -12,8 +12,10 @@ use super::super::totals::bystanders::bystanders;
 use super::ledger::Ledger;
 use super::principal_sightings::PrincipalSightings;
 
-/// Values that stayed with the server: so many at least, and one of so many.
-const LEAST_STAYING: u64 = 2;
+/// A value stays with the server if it is shown to a request that was sent so long after its own was answered: what a handler clears
+/// after its response is gone by then.
+const CLEARED_WITHIN: Duration = Duration::from_millis(50);
+/// Values stay if one of so many does.
 const STAYING_OF: u64 = 20;
 
 /// What a canary is of.
@@ -84,7 +86,7 @@ impl Stay {
     /// Of one value: how long its request had ended before, if it had.
     pub fn of(leak: &Leak, is_list: bool) -> Stay {
         let ended = leak.source.as_ref().filter(|source| !source.role.is_odd() && source.status().is_some());
-        let before = ended.filter(|source| source.exchange.done <= leak.victim.sent());
+        let before = ended.filter(|source| source.exchange.done + CLEARED_WITHIN <= leak.victim.sent());
         let soonest = before.map(|source| leak.victim.exchange.done.saturating_sub(source.exchange.done));
         Stay { total: 1, count: u64::from(soonest.is_some()), soonest, is_list }
     }
@@ -96,9 +98,9 @@ impl Stay {
         Stay { total, count, soonest, is_list: self.is_list || other.is_list }
     }
 
-    /// Whether they stayed; a few that did may be those of which the response came before the end of the handler.
+    /// Whether they stayed.
     pub fn is_one(self) -> bool {
-        self.count >= LEAST_STAYING && self.count * STAYING_OF >= self.total
+        self.count > 0 && self.count * STAYING_OF >= self.total
     }
 }
 

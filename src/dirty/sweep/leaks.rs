@@ -236,9 +236,17 @@ impl Leaks {
     /// Counts what turned out to have leaked.
     pub fn note_settled(&mut self, key: &EdgeKey, state: EdgeState) {
         let Some(edge) = self.edges.get_mut(key) else { return };
-        if state == EdgeState::Leaked && edge.state != EdgeState::Leaked {
-            self.responses += edge.count;
-            *self.by_order.entry(edge.found_by).or_default() += edge.count;
+        let of_order = self.by_order.entry(edge.found_by).or_default();
+        match (edge.state == EdgeState::Leaked, state == EdgeState::Leaked) {
+            (false, true) => {
+                self.responses += edge.count;
+                *of_order += edge.count;
+            }
+            (true, false) => {
+                self.responses = self.responses.saturating_sub(edge.count);
+                *of_order = of_order.saturating_sub(edge.count);
+            }
+            (true, true) | (false, false) => {}
         }
         edge.state = state;
     }

@@ -160,6 +160,7 @@ impl Sweep<'_> {
     /// Notes what lone requests showed of what is open.
     fn note_seen(&mut self, page: usize, place: String, edges: &[EdgeKey], seen: Seen) {
         let stay = self.leaks.stay_of(edges);
+        debug!(page, place, ?seen, ?stay, "what was seen alone, and how long what was brought stayed");
         match seen.state() {
             EdgeState::Stored => self.note_stored(page, &place, edges),
             // Whether it stays in a store or elsewhere, nobody can tell; but a list is a store.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::super::diagnosis::{self, ExperimentContext};
 use super::super::experiment::Participants;
 use super::super::personas::Personas;
+use super::super::recipe::{Anomaly, Recipe};
 use super::super::triggers::Situation;
 use super::Sweep;
 use super::edge::{CarrierKind, EdgeKey, EdgeState};
@@ -51,7 +52,14 @@ impl Sweep<'_> {
         for (done, group) in groups.into_iter().enumerate() {
             let left = until.saturating_sub(self.clock.now());
             let share = (left / (count - done as u32).max(1)).min(MOST_EACH);
-            let finding = self.narrow(group, self.clock.now() + share).await;
+            let finding = self.narrow(&group, self.clock.now() + share).await;
+            // It does not take another request at the same time, so that it may as well be a store.
+            let shrunk = finding.evidence.as_ref().and_then(|evidence| evidence.shrunk.as_ref());
+            let is_in_turn = shrunk.is_some_and(|shrunk| shows_in_turn(&shrunk.recipe, shrunk.shown));
+            if is_in_turn && self.is_of_writes(&group) {
+                group.iter().for_each(|key| self.leaks.note_settled(key, EdgeState::Unsettled));
+                continue;
+            }
             self.findings.found.push(finding);
         }
         // Responses in which a leak showed while it was narrowed down say nothing new.
@@ -60,8 +68,17 @@ impl Sweep<'_> {
         }
     }
 
+    /// Whether all that leaked there was brought by writes that were answered well.
+    fn is_of_writes(&self, group: &[EdgeKey]) -> bool {
+        group.iter().all(|key| {
+            let source = self.leaks.edges.get(key).and_then(|edge| edge.first.source.as_ref());
+            let may_be_stored = source.is_some_and(|seen| self.ledger.may_be_stored(seen, false));
+            key.carrier == CarrierKind::Request && may_be_stored
+        })
+    }
+
     /// One finding: of its pairs those are tried that showed it most often.
-    async fn narrow(&mut self, group: Vec<EdgeKey>, until: Duration) -> Finding {
+    async fn narrow(&mut self, group: &[EdgeKey], until: Duration) -> Finding {
         let mut order: Vec<&EdgeKey> = group.iter().collect();
         let count = |key: &EdgeKey| self.leaks.edges.get(key).map_or(0, |edge| edge.count);
         // One of which the request is known says more than one of a principal.
@@ -102,7 +119,7 @@ impl Sweep<'_> {
                 break;
             }
         }
-        Finding::of(&group, &self.leaks, evidence)
+        Finding::of(group, &self.leaks, evidence)
     }
 
     /// Those that were never narrowed down, as they were found.
@@ -116,6 +133,12 @@ impl Sweep<'_> {
         });
         rough.collect()
     }
+}
+
+/// Whether it shows where ordinary requests are sent one after the other.
+fn shows_in_turn(recipe: &Recipe, shown: u64) -> bool {
+    let is_plain = recipe.shots().all(|(_, shot)| shot.twist == Anomaly::None);
+    shown > 0 && is_plain && matches!(recipe.lines.as_slice(), [line] if !line.pipelined)
 }
 
 /// Edges that have one cause, as far as can be told; the largest groups first.
@@ -179,10 +202,24 @@ fn join_kinds(groups: Vec<Vec<EdgeKey>>) -> Vec<Vec<EdgeKey>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::recipe::{Line, RecipeRequest};
     use super::*;
 
     fn key(source: usize, victim: usize) -> EdgeKey {
         EdgeKey { source: Some(source), victim, carrier: CarrierKind::Request, place: "body".to_owned() }
+    }
+
+    #[test]
+    fn what_shows_in_turn_needs_no_other_request_at_the_same_time() {
+        let plain = RecipeRequest::plain;
+        let shows = |shown: u64, lines: Vec<Line>| shows_in_turn(&Recipe::of(lines), shown);
+        assert!(shows(4, vec![Line::of(vec![plain(); 2])]));
+        assert!(!shows(0, vec![Line::of(vec![plain(); 2])]), "it never did");
+        assert!(!shows(4, vec![Line::of(vec![plain()]); 2]), "at the same time");
+        assert!(
+            !shows(4, vec![Line::of(vec![RecipeRequest::twisted(Anomaly::Abort(5.0)), plain()])]),
+            "its client left"
+        );
     }
 
     #[test]
