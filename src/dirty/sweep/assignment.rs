@@ -16,6 +16,7 @@ use super::super::recipe::{Line, Recipe, RecipeRequest};
 use super::super::sweep_order::SweepOrder;
 use super::leaks::Untraced;
 use super::{Sweep, sightings};
+use crate::scenario::import::Effect;
 use crate::trigger::Trigger;
 
 /// Of so many principals at least, one looks and three are told apart; of the more, two look.
@@ -185,9 +186,12 @@ impl Sweep<'_> {
             state: QuestionState::Open,
         };
         let questions = untraced.iter().take(MOST_QUESTIONS).map(question).collect();
+        // A client that leaves a write never learns what that has created, and could not remove it.
+        let reads = |page: usize| self.ledger.operations.get(page).is_some_and(|it| it.effect == Some(Effect::Read));
         let odd: BTreeMap<usize, Trigger> = untraced
             .iter()
             .flat_map(|one| &one.candidates)
+            .filter(|(page, _)| reads(*page))
             .filter_map(|(page, trigger)| Some((*page, (*trigger)?)))
             .collect();
         self.assignment = Some(Assignment { lookers: looking, questions, ..Assignment::default() });
@@ -240,13 +244,13 @@ impl Sweep<'_> {
         let is_new = |index: &usize| {
             client.principal(*index).is_some_and(|principal| groups.insert(client.group_of(principal.number)))
         };
-        let mut looking: Vec<usize> = (0..client.principals()).filter(is_new).collect();
-        let lookers = if looking.len() >= WELL_OFF { 2 } else { 1 };
-        let asking = looking.split_off(lookers.min(looking.len()));
-        (looking, asking)
+        let mut all: Vec<usize> = (0..client.principals()).filter(is_new).collect();
+        let lookers = if all.len() >= WELL_OFF { 2 } else { 1 };
+        let asking = all.split_off(lookers.min(all.len()));
+        (all, asking)
     }
 
-    /// Asks, as it is assigned, until enough was seen at each place. False if the time is up.
+    /// Asks, as it is assigned, until enough was seen at each place. False if the time was up before anything counted.
     async fn stage(&mut self, odd: &BTreeMap<usize, Trigger>, until: Duration) -> bool {
         let Some(assignment) = &self.assignment else { return false };
         let pages: Vec<usize> = assignment.askers.keys().copied().collect();
