@@ -375,6 +375,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0]
         time.sleep(0.005)
+        if "busy" in sys.argv and path.startswith("/api/"):
+            return self.say(503, {"detail": "busy"})
         if path in documents and (path != "/api/openapi.json" or "both" in sys.argv):
             return self.say(200, documents[path])
         is_there = path.startswith("/api/") and path[4:] in paths
@@ -400,6 +402,7 @@ fn paths_that_lie_below_another_are_found_or_named() {
         ("one", r#"from = "/""#, 0, "/"),
         ("both", r#"from = "/""#, 0, "/"),
         ("one", r#"from = "api.json""#, 4, ""),
+        ("busy", r#"from = "/openapi.json""#, 4, ""),
         ("one", "from = \"api.json\"\nbase = \"/api\"", 0, "api.json (below /api)"),
     ];
     a_few_at_once(&all, |(documents, from, code, told)| {

@@ -111,7 +111,7 @@ fn usual_documents(
         };
         let Ok(document) = import::import_with(&fetched.body, &spec.import_options()) else { continue };
         debug!(path = usual, operations = document.operations.len(), "a document was found");
-        if spec.base.is_some() || is_there(&document, fetcher) {
+        if spec.base.is_some() || presence(&document, fetcher) != Presence::None {
             return Some((fetched, document));
         }
         first.get_or_insert((fetched, document));
@@ -127,13 +127,14 @@ fn rebased(
     document: Imported,
     fetcher: &mut DocumentFetcher,
 ) -> (Option<String>, Imported) {
-    if spec.base.is_some() || document.format != ImportFormat::OpenApi || is_there(&document, fetcher) {
+    let is_other = document.format != ImportFormat::OpenApi;
+    if spec.base.is_some() || is_other || presence(&document, fetcher) != Presence::None {
         return (spec.base.clone(), document);
     }
     for base in bases(&fetched.path) {
         let options = ImportOptions { base: Some(base.clone()), ..spec.import_options() };
         let Ok(again) = import::import_with(&fetched.body, &options) else { continue };
-        if is_there(&again, fetcher) {
+        if presence(&again, fetcher) == Presence::Some {
             debug!(path = fetched.path, base, "the paths of the document lie below another");
             return (Some(base), again);
         }
@@ -141,12 +142,30 @@ fn rebased(
     (None, document)
 }
 
-/// Whether the server knows a path of the document: of a few that need nothing, or where there are none, it is not known
-/// otherwise.
-fn is_there(document: &Imported, fetcher: &mut DocumentFetcher) -> bool {
-    let paths: Vec<String> = document.operations.iter().filter_map(plain_path).take(MOST_TRIED).collect();
-    let is_known = |path: &String| fetcher.get(path).is_ok_and(|came| came.status != 404 && !is_page(&came));
-    paths.is_empty() || paths.iter().any(is_known)
+/// Whether a server knows the paths of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// One of them at least.
+    Some,
+    /// None of those that were asked for.
+    None,
+    /// It cannot be told: there is none to ask for, or the server has trouble.
+    Unknown,
+}
+
+/// Asks for a few paths of a document that need nothing.
+fn presence(document: &Imported, fetcher: &mut DocumentFetcher) -> Presence {
+    let mut presence = Presence::Unknown;
+    for path in document.operations.iter().filter_map(plain_path).take(MOST_TRIED) {
+        let Ok(came) = fetcher.get(&path) else { continue };
+        match came.status {
+            429 | 500.. => {}
+            // Where nothing else fits, many servers give the page of their application.
+            status if status == 404 || is_page(&came) => presence = Presence::None,
+            _ => return Presence::Some,
+        }
+    }
+    presence
 }
 
 /// The path of a GET that needs nothing.
