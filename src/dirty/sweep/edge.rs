@@ -159,3 +159,27 @@ impl Edge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_of_many_values_did_is_no_staying() {
+        let one = |count: u64, millis: u64| Stay {
+            total: 1,
+            count,
+            soonest: (count > 0).then(|| Duration::from_millis(millis)),
+            is_list: false,
+        };
+        let all = |stays: &[Stay]| stays.iter().copied().fold(Stay::default(), Stay::and);
+        assert!(!all(&[]).is_one());
+        assert!(!all(&[one(0, 0); 9]).is_one(), "all overlapped");
+        let some = all(&[one(1, 300), one(0, 0), one(1, 200)]);
+        assert!(some.is_one());
+        assert_eq!((some.total, some.count, some.soonest), (3, 2, Some(Duration::from_millis(200))));
+        let mut many = vec![one(0, 0); 40];
+        many.push(one(1, 60));
+        assert!(!all(&many).is_one(), "one of 41");
+    }
+}

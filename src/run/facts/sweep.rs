@@ -264,14 +264,12 @@ fn finding_records(findings: &SweepFindings, name: &dyn Fn(usize) -> String) -> 
             None => first.and_then(|pair| pair.source),
         };
         let victim = leak.map(|leak| leak.victim.page).or(first.map(|pair| pair.victim)).unwrap_or_default();
-        // What shows again with the requests that are left needs no other one.
-        let is_shown = shown.and_then(|one| one.shrunk.as_ref()).is_some_and(|shrunk| shrunk.shown > 0);
         let is_likely = |pair: &LeakingPair| (pair.source, pair.victim) == (source, victim) && pair.is_likely;
         record::FindingRecord {
             class: shown.map(|one| one.class),
             source: source.map(name),
             victim: name(victim),
-            source_likely: !is_shown && finding.pairs.iter().any(is_likely),
+            source_likely: finding.pairs.iter().any(is_likely),
             sources: finding.sources().into_iter().map(name).collect(),
             victims: finding.victims().into_iter().map(name).collect(),
             pairs: finding

@@ -47,6 +47,16 @@ fn shop() -> Value {
 }
 
 #[test]
+fn what_paths_begin_with_can_be_given_in_place_of_what_the_document_says() {
+    for (base, path) in [("/", "/items"), ("/v2/", "/v2/items"), ("/a/b", "/a/b/items")] {
+        let options = ImportOptions { base: Some(base.to_owned()), ..ImportOptions::default() };
+        let imported = import_with(shop().to_string().as_bytes(), &options).unwrap();
+        let operation = imported.operation("GET /items").unwrap();
+        assert_eq!(shown(operation), format!("GET {path}?q={{canary}}"));
+    }
+}
+
+#[test]
 fn operations_have_canaries_where_any_text_will_do() {
     let imported = of(&shop());
     assert_eq!(
