@@ -75,15 +75,15 @@ fn found(
             message: format!("{path} cannot be imported: {error}"),
             advice: error.remedy.to_owned(),
         })?;
-        let (base, document) = rebased(spec, &first, document, fetcher);
-        return chosen(&SweepSpec { base, ..spec.clone() }, &document, has_login, path);
+        let document = FoundDocument::new(spec, first, document, fetcher).rebased(spec, fetcher);
+        return chosen(&document.spec(spec), &document.imported, has_login, path);
     }
     // The usual places are looked at only where no document was named.
-    let documents = usual_documents(spec, fetcher, stop);
+    let document = usual_document(spec, fetcher, stop);
     let pages = crawled(path, fetcher, stop);
-    if let Some((found, document)) = documents {
-        let (base, document) = rebased(spec, &found, document, fetcher);
-        let spec = chosen(&SweepSpec { base, ..spec.clone() }, &document, has_login, &found.path)?;
+    if let Some(document) = document {
+        let document = document.rebased(spec, fetcher);
+        let spec = chosen(&document.spec(spec), &document.imported, has_login, &document.fetched.path)?;
         // What pages show beside the document is asked as well.
         let joined = sweep::select(&spec, &pages, has_login);
         return Ok(SweepSpec { operations: joined.operations, omitted: joined.omitted, ..spec });
@@ -96,11 +96,7 @@ fn found(
 }
 
 /// The first document at the usual places whose paths are there; else the first.
-fn usual_documents(
-    spec: &SweepSpec,
-    fetcher: &mut DocumentFetcher,
-    stop: &CancellationToken,
-) -> Option<(FetchedDocument, Imported)> {
+fn usual_document(spec: &SweepSpec, fetcher: &mut DocumentFetcher, stop: &CancellationToken) -> Option<FoundDocument> {
     let mut first = None;
     for usual in USUAL {
         if stop.is_cancelled() {
@@ -111,35 +107,54 @@ fn usual_documents(
         };
         let Ok(document) = import::import_with(&fetched.body, &spec.import_options()) else { continue };
         debug!(path = usual, operations = document.operations.len(), "a document was found");
-        if spec.base.is_some() || presence(&document, fetcher) != Presence::None {
-            return Some((fetched, document));
+        let document = FoundDocument::new(spec, fetched, document, fetcher);
+        if document.presence != Presence::None {
+            return Some(document);
         }
-        first.get_or_insert((fetched, document));
+        first.get_or_insert(document);
     }
     first
 }
 
-/// A document with what its paths begin with here, if that is not what it says: some documents do not know below which path their
-/// application lies.
-fn rebased(
-    spec: &SweepSpec,
-    fetched: &FetchedDocument,
-    document: Imported,
-    fetcher: &mut DocumentFetcher,
-) -> (Option<String>, Imported) {
-    let is_other = document.format != ImportFormat::OpenApi;
-    if spec.base.is_some() || is_other || presence(&document, fetcher) != Presence::None {
-        return (spec.base.clone(), document);
+/// A document, and whether its paths are where it says.
+struct FoundDocument {
+    fetched: FetchedDocument,
+    imported: Imported,
+    presence: Presence,
+    /// What its paths begin with, in place of what it says.
+    base: Option<String>,
+}
+
+impl FoundDocument {
+    /// Asks for a few of its paths, where the scenario does not say where they are.
+    fn new(spec: &SweepSpec, fetched: FetchedDocument, imported: Imported, fetcher: &mut DocumentFetcher) -> Self {
+        let is_asked = spec.base.is_none() && imported.format == ImportFormat::OpenApi;
+        let presence = if is_asked { presence(&imported, fetcher) } else { Presence::Unknown };
+        FoundDocument { fetched, imported, presence, base: spec.base.clone() }
     }
-    for base in bases(&fetched.path) {
-        let options = ImportOptions { base: Some(base.clone()), ..spec.import_options() };
-        let Ok(again) = import::import_with(&fetched.body, &options) else { continue };
-        if presence(&again, fetcher) == Presence::Some {
-            debug!(path = fetched.path, base, "the paths of the document lie below another");
-            return (Some(base), again);
+
+    /// The same with what its paths begin with here, if that is not what it says: some documents do not know below which path their
+    /// application lies.
+    fn rebased(self, spec: &SweepSpec, fetcher: &mut DocumentFetcher) -> Self {
+        if self.presence != Presence::None {
+            return self;
         }
+        for base in bases(&self.fetched.path) {
+            let options = ImportOptions { base: Some(base.clone()), ..spec.import_options() };
+            let Ok(imported) = import::import_with(&self.fetched.body, &options) else { continue };
+            let presence = presence(&imported, fetcher);
+            if presence == Presence::Some {
+                debug!(path = self.fetched.path, base, "the paths of the document lie below another");
+                return FoundDocument { imported, presence, base: Some(base), ..self };
+            }
+        }
+        self
     }
-    (None, document)
+
+    /// The sweep with where its paths are.
+    fn spec(&self, spec: &SweepSpec) -> SweepSpec {
+        SweepSpec { base: self.base.clone(), ..spec.clone() }
+    }
 }
 
 /// Whether a server knows the paths of a document.
