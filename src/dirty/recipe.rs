@@ -190,6 +190,11 @@ impl Line {
         Line { shots, ..Line::default() }
     }
 
+    /// Ordinary requests for these pages, one after the other, each over a new connection.
+    pub fn of_pages(pages: &[usize]) -> Line {
+        Line::of(pages.iter().copied().map(RecipeRequest::of_page).collect())
+    }
+
     /// The same line, which begins then.
     pub fn starting(self, start: Start) -> Line {
         Line { start, ..self }

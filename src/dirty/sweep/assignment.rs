@@ -12,7 +12,7 @@ use tracing::debug;
 use super::super::client::{AskOrder, CheckClient};
 use super::super::evidence::FoundBy;
 use super::super::observation::Observation;
-use super::super::recipe::{Line, Recipe, RecipeRequest};
+use super::super::recipe::{Line, Recipe};
 use super::super::sweep_order::SweepOrder;
 use super::leaks::Untraced;
 use super::{Sweep, sightings};
@@ -53,6 +53,8 @@ pub(super) struct Assignment {
     /// Those who look.
     lookers: Vec<usize>,
     questions: Vec<Question>,
+    /// Operations that are also asked in an odd way, as a request was that is suspected.
+    odd: BTreeMap<usize, Trigger>,
     /// Whether what is seen counts.
     counts: bool,
 }
@@ -151,14 +153,15 @@ impl Assignment {
 
     /// Takes what was seen.
     pub fn take(&mut self, observations: &[Observation], client: &CheckClient) {
-        let Assignment { askers, lookers, questions, counts } = self;
+        let Assignment { askers, lookers, questions, counts, .. } = self;
         for question in questions.iter_mut().filter(|question| *counts && question.state == QuestionState::Open) {
             for observation in observations.iter().filter(|observation| observation.seen.page == question.victim) {
                 let owners = sightings::owners_at(observation, &question.place, client);
                 for principal in owners.into_iter().filter_map(|owner| client.principal_of(owner)) {
                     // Those who look ask for nothing but the victims: theirs was kept of the victim itself.
-                    let own = lookers.contains(&principal).then(|| askers.get(&question.victim).copied());
-                    if let Some(principal) = own.unwrap_or(Some(principal)) {
+                    let is_looker = lookers.contains(&principal);
+                    let principal = if is_looker { askers.get(&question.victim).copied() } else { Some(principal) };
+                    if let Some(principal) = principal {
                         *question.shown.entry(principal).or_default() += 1;
                     }
                 }
@@ -188,17 +191,17 @@ impl Sweep<'_> {
         let questions = untraced.iter().take(MOST_QUESTIONS).map(question).collect();
         // A client that leaves a write never learns what that has created, and could not remove it.
         let reads = |page: usize| self.ledger.operations.get(page).is_some_and(|it| it.effect == Some(Effect::Read));
-        let odd: BTreeMap<usize, Trigger> = untraced
+        let odd = untraced
             .iter()
             .flat_map(|one| &one.candidates)
             .filter(|(page, _)| reads(*page))
             .filter_map(|(page, trigger)| Some((*page, (*trigger)?)))
             .collect();
-        self.assignment = Some(Assignment { lookers: looking, questions, ..Assignment::default() });
+        self.assignment = Some(Assignment { lookers: looking, questions, odd, ..Assignment::default() });
         for stage in 0..MOST_STAGES {
             let Some(assignment) = &mut self.assignment else { break };
             assignment.assign(&asking);
-            if assignment.askers.is_empty() || self.clock.now() > until || !self.stage(&odd, until).await {
+            if assignment.askers.is_empty() || self.clock.now() > until || !self.stage(until).await {
                 break;
             }
             let Some(assignment) = &mut self.assignment else { break };
@@ -209,7 +212,7 @@ impl Sweep<'_> {
                 let Question { place, candidates, state, .. } = question;
                 debug!(request = name, place, stage, ?candidates, ?state, "by whom it was asked for tells its source");
             }
-            self.show_answers(&odd).await;
+            self.show_answers().await;
         }
         self.assignment = None;
         if let Some(client) = &self.client {
@@ -219,7 +222,7 @@ impl Sweep<'_> {
 
     /// Notes what has been answered, and lets it show once more: then the last request that the principal has made for the source
     /// is the one from which it came.
-    async fn show_answers(&mut self, odd: &BTreeMap<usize, Trigger>) {
+    async fn show_answers(&mut self) {
         let Some(assignment) = &mut self.assignment else { return };
         let answered = |question: &Question| question.state == QuestionState::Answered;
         let (answered, left): (Vec<Question>, Vec<Question>) =
@@ -234,7 +237,7 @@ impl Sweep<'_> {
         }
         let pages: BTreeSet<usize> = answered.iter().flat_map(|question| question.candidates.iter().copied()).collect();
         let victims: BTreeSet<usize> = answered.iter().map(|question| question.victim).collect();
-        self.pass(&pages.into_iter().collect::<Vec<_>>(), &victims.into_iter().collect::<Vec<_>>(), odd).await;
+        self.pass(&pages.into_iter().collect::<Vec<_>>(), &victims.into_iter().collect::<Vec<_>>()).await;
     }
 
     /// Those who look, and those who ask, no two of whom may see each other's data.
@@ -251,7 +254,7 @@ impl Sweep<'_> {
     }
 
     /// Asks, as it is assigned, until enough was seen at each place. False if the time was up before anything counted.
-    async fn stage(&mut self, odd: &BTreeMap<usize, Trigger>, until: Duration) -> bool {
+    async fn stage(&mut self, until: Duration) -> bool {
         let Some(assignment) = &self.assignment else { return false };
         let pages: Vec<usize> = assignment.askers.keys().copied().collect();
         let times = LEAST_IN_A_PASS.div_ceil(pages.len());
@@ -273,13 +276,13 @@ impl Sweep<'_> {
             let victims: Vec<usize> = victims.into_iter().collect();
             assignment.counts = pass >= warm_up;
             let pages: Vec<usize> = std::iter::repeat_n(&pages, times).flatten().copied().collect();
-            self.pass(&pages, &victims, odd).await;
+            self.pass(&pages, &victims).await;
         }
         true
     }
 
     /// All of these operations once, each with a victim behind it, several at a time; then the victims, by those who look.
-    async fn pass(&mut self, pages: &[usize], victims: &[usize], odd: &BTreeMap<usize, Trigger>) {
+    async fn pass(&mut self, pages: &[usize], victims: &[usize]) {
         let mut pages = pages.to_vec();
         pages.shuffle(&mut self.random);
         let (Some(assignment), Some(client)) = (&self.assignment, &self.client) else { return };
@@ -290,15 +293,15 @@ impl Sweep<'_> {
         }
         client.let_ask(AskOrder::ByPage(askers));
         let unusual: Vec<(usize, Option<Trigger>)> =
-            pages.iter().filter_map(|page| Some((*page, Some(*odd.get(page)?)))).collect();
+            pages.iter().filter_map(|page| Some((*page, Some(*assignment.odd.get(page)?)))).collect();
         if let Some(trigger) = unusual.first().and_then(|(_, trigger)| *trigger) {
             self.round(FoundBy::Trigger(trigger), self.one_by_one(&unusual, None, 0)).await;
         }
         let lanes = self.at_once().min(LEAST_IN_A_PASS);
         let mut beside = victims.iter().copied().cycle();
         let mut lane = |pages: &[usize], index: usize| {
-            let shots = pages.iter().flat_map(|page| std::iter::once(*page).chain(beside.next()));
-            let line = Line::of(shots.map(RecipeRequest::of_page).collect());
+            let shots: Vec<usize> = pages.iter().flat_map(|page| [*page].into_iter().chain(beside.next())).collect();
+            let line = Line::of_pages(&shots);
             // What stays with a connection shows on that, what stays with a thread on any.
             if index.is_multiple_of(2) { line.on_one_connection() } else { line }
         };
@@ -307,12 +310,11 @@ impl Sweep<'_> {
         self.round(FoundBy::Sweep(SweepOrder::Mix), Recipe::of(lines)).await;
         let looked_at: Vec<usize> = std::iter::repeat_n(victims, LOOKS).flatten().copied().collect();
         let each = looked_at.len().div_ceil(lanes).max(1);
-        let look = |victims: &[usize]| Line::of(victims.iter().map(|page| RecipeRequest::of_page(*page)).collect());
         for looker in lookers {
             if let Some(client) = &self.client {
                 client.only_principal(Some(looker));
             }
-            let lines = looked_at.chunks(each).map(look).collect();
+            let lines = looked_at.chunks(each).map(Line::of_pages).collect();
             self.round(FoundBy::Sweep(SweepOrder::Mix), Recipe::of(lines)).await;
         }
     }

@@ -52,7 +52,7 @@ const SPREAD_MS: (f64, f64) = (10.0, 150.0);
 
 /// One after the other, over one connection or each over its own.
 pub(super) fn sequence(pages: &[usize], reuse: bool) -> Recipe {
-    Recipe::of(vec![Line { reuse, ..Line::of(pages.iter().map(|page| RecipeRequest::of_page(*page)).collect()) }])
+    Recipe::of(vec![Line { reuse, ..Line::of_pages(pages) }])
 }
 
 /// All at once, each over a connection of its own. `took` says how long each takes alone.

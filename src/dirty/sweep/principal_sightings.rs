@@ -58,7 +58,7 @@ impl PrincipalSightings {
         self.seen.len() < most
     }
 
-    /// It was found out by other means from which operations they come: earlier ones count no more.
+    /// It was found out by other means from which operations they come: when they were shown counts no more.
     pub fn note_sources(&mut self, sources: &[usize]) {
         self.known = sources.to_vec();
     }
@@ -66,13 +66,15 @@ impl PrincipalSightings {
     /// Whether it is known from where they come: it was found out, or one operation explains nearly all of them, and there are
     /// enough of them that this is no chance.
     pub fn tell_source(&self, victim: usize, ledger: &Ledger) -> bool {
+        if !self.known.is_empty() {
+            return true;
+        }
         let candidates = self.candidates(ledger);
-        let [(page, _)] = candidates.as_slice() else { return !self.known.is_empty() };
+        let [(page, _)] = candidates.as_slice() else { return false };
         // What is shown again and again of one request is one chance.
         let suspects = self.seen.iter().flat_map(|one| &one.suspects);
         let requests: BTreeSet<u64> = suspects.filter(|(at, _)| at == page).map(|(_, owner)| *owner).collect();
-        let is_telling = requests.len() >= TELLING_REQUESTS && is_few(&self.latest_sources(victim, ledger));
-        !self.known.is_empty() || is_telling
+        requests.len() >= TELLING_REQUESTS && is_few(&self.latest_sources(victim, ledger))
     }
 
     /// The fewest operations that explain nearly all of them by when their principals have asked for these.

@@ -65,11 +65,6 @@ impl Seen {
         self.several |= groups.len() >= 2;
     }
 
-    /// No response showed any.
-    fn is_in_none(self) -> bool {
-        self.answered > 0 && self.shown == 0
-    }
-
     fn state(self) -> EdgeState {
         match self {
             Seen { answered: 0, .. } => EdgeState::Unsettled,
@@ -137,7 +132,7 @@ impl Sweep<'_> {
             self.bring_again(&edges).await;
             let seen = self.ask_others(page, &place, false).await;
             let stay = self.leaks.stay_of(&edges);
-            if stay.is_one() && seen.is_in_none() {
+            if stay.is_one() && seen.state() == EdgeState::Leaked {
                 wait = wait.max(stay.soonest.unwrap_or_default());
                 late.push((page, place, edges));
             } else {
@@ -160,7 +155,7 @@ impl Sweep<'_> {
     /// Notes what lone requests showed of what is open.
     fn note_seen(&mut self, page: usize, place: String, edges: &[EdgeKey], seen: Seen) {
         let stay = self.leaks.stay_of(edges);
-        debug!(page, place, ?seen, ?stay, "what was seen alone, and how long what was brought stayed");
+        debug!(page, place, ?stay, "how long stayed what was brought there?");
         match seen.state() {
             EdgeState::Stored => self.note_stored(page, &place, edges),
             // Whether it stays in a store or elsewhere, nobody can tell; but a list is a store.
