@@ -11,6 +11,9 @@ use super::LeakClass;
 pub struct SweepRecord {
     /// Where the operations came from: `scenario`, a file as it was named, or a path on the server.
     pub from: String,
+    /// What its paths begin with on this server, in place of what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// In the order in which recipes number them, from 0.
     pub operations: Vec<SweptOperation>,
     /// What was not asked, and why.

@@ -112,11 +112,9 @@ fn swept(spec: &SweepSpec, findings: &SweepFindings) -> record::SweepRecord {
     record::SweepRecord {
         from: match &spec.source {
             SweepSource::Scenario => "scenario".to_owned(),
-            SweepSource::File(path) | SweepSource::Server(path) => match &spec.base {
-                Some(base) => format!("{path} (below {base})"),
-                None => path.clone(),
-            },
+            SweepSource::File(path) | SweepSource::Server(path) => path.clone(),
         },
+        base: spec.base.clone(),
         omitted: spec
             .omitted
             .iter()
